@@ -1,0 +1,131 @@
+r"""AdamW: Adam with weight decay taken out of the gradient and applied to the weights.
+
+Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2017, arXiv 1711.05101, Algorithm 2.
+
+% --8<-- [start:formula]
+Initialize: $V_{dw} = 0$, $S_{dw} = 0$, $V_{db} = 0$, $S_{db} = 0$
+
+On iteration $t$: Compute $dW$, $db$ using the current mini-batch.
+
+$W := W - \alpha \lambda W$, $b := b - \alpha \lambda b$ <-- "decoupled weight decay" $\lambda$
+
+$V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) dW$, $V_{db} = \beta_1 V_{db} + (1 - \beta_1) db$ <-- "momentum" $\beta_1$
+
+$S_{dw} = \beta_2 S_{dw} + (1 - \beta_2) dW^2$, $S_{db} = \beta_2 S_{db} + (1 - \beta_2) db^2$ <-- "RMSprop" $\beta_2$
+
+$V_{dw}^{\text{corrected}} = V_{dw} / (1 - \beta_1^t)$, $V_{db}^{\text{corrected}} = V_{db} / (1 - \beta_1^t)$
+
+$S_{dw}^{\text{corrected}} = S_{dw} / (1 - \beta_2^t)$, $S_{db}^{\text{corrected}} = S_{db} / (1 - \beta_2^t)$
+
+$W := W - \alpha \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{corrected}}} + \epsilon}$, $b := b - \alpha \frac{V_{db}^{\text{corrected}}}{\sqrt{S_{db}^{\text{corrected}}} + \epsilon}$
+% --8<-- [end:formula]
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ._optimizer import Optimizer
+
+
+# --8<-- [start:step]
+def adamw_step(
+    param, grad, state, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, maximize=False
+):
+    """One step of AdamW on NumPy arrays, out of place.
+
+    Args:
+        param: the parameter, an array of any shape.
+        grad: its gradient, of the same shape.
+        state: what the last step returned; an empty dict starts.
+        lr: learning rate α, at least 0.
+        betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
+        eps: ε, added to the root of the second moment, at least 0.
+        weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
+        maximize: climb instead of descend.
+
+    Returns:
+        The new parameter and the new state.
+
+    Source:
+        Loshchilov & Hutter, arXiv 1711.05101, Algorithm 2.
+
+    Example:
+        >>> param, state = np.array([1.0, -2.0]), {}
+        >>> for grad in ([0.5, 0.1], [0.4, -0.3]):
+        ...     param, state = adamw_step(param, np.array(grad), state, lr=0.1, weight_decay=0.5)
+        >>> print(param, state["exp_avg"], state["exp_avg_sq"])
+        [ 0.70868742 -1.85058101] [ 0.085 -0.021] [4.0975e-04 9.9990e-05]
+    """
+    beta1, beta2 = betas
+    step = state.get("step", 0) + 1
+    exp_avg = state.get("exp_avg", np.zeros_like(param))
+    exp_avg_sq = state.get("exp_avg_sq", np.zeros_like(param))
+    if maximize:
+        grad = -grad
+
+    param = param - lr * weight_decay * param  # 1
+    exp_avg = beta1 * exp_avg + (1 - beta1) * grad  # 2
+    exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad**2  # 3
+    exp_avg_corrected = exp_avg / (1 - beta1**step)  # 4
+    exp_avg_sq_corrected = exp_avg_sq / (1 - beta2**step)  # 5
+    param = param - lr * exp_avg_corrected / (np.sqrt(exp_avg_sq_corrected) + eps)  # 6
+    return param, {"step": step, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
+
+
+# --8<-- [end:step]
+
+
+class AdamW(Optimizer):
+    """AdamW for PyTorch, with `torch.optim.AdamW`'s arguments, defaults and state.
+
+    Args:
+        params: parameters, named parameters, or groups of either.
+        lr: learning rate α, at least 0.
+        betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
+        eps: ε, added to the root of the second moment, at least 0.
+        weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
+        maximize: climb instead of descend.
+
+    Raises:
+        ValueError: an option is out of range, or there are no parameters.
+        RuntimeError: a gradient is sparse.
+
+    Source:
+        Loshchilov & Hutter, arXiv 1711.05101, Algorithm 2.
+
+    Example:
+        >>> import torch
+        >>> weight = torch.tensor([1.0, -2.0], requires_grad=True)
+        >>> optimizer = AdamW([weight], lr=0.1, weight_decay=0.5)
+        >>> for _ in range(3):
+        ...     optimizer.zero_grad()
+        ...     (weight**4).sum().backward()
+        ...     optimizer.step()
+        >>> weight.detach()
+        tensor([ 0.5862, -1.4368])
+    """
+
+    state_names = ("exp_avg", "exp_avg_sq")
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, defaults)
+
+    def update(self, param, grad, state, group):
+        (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"].item()
+        exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
+        param.mul_(1 - lr * group["weight_decay"])
+        exp_avg.lerp_(grad, 1 - beta1)
+        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        denom = exp_avg_sq.sqrt().div_((1 - beta2**step) ** 0.5).add_(group["eps"])
+        param.addcdiv_(exp_avg, denom, value=-lr / (1 - beta1**step))
