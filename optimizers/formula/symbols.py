@@ -1,0 +1,72 @@
+r"""The symbols of the formulas: what each means and what it is called in the code.
+
+One literal table; the reader accepts no symbol that it lacks, and the page of symbols prints it.
+
+Example:
+    >>> symbol = next(row for row in SYMBOLS if row.latex == r"\beta_2")
+    >>> symbol.code, symbol.kind, symbol.meaning
+    ('betas[1]', 'hyper-parameter', 'decay rate of the second moment')
+"""
+
+from typing import NamedTuple
+
+
+class Symbol(NamedTuple):
+    """One row of the table.
+
+    Args:
+        latex: the symbol as formulas write it.
+        code: its name in the NumPy step and the PyTorch class.
+        kind: one of `KINDS`.
+        meaning: what it means, in plain English.
+        fa: the same in Persian.
+        of: the parameter that it belongs to; empty for what all parameters share.
+    """
+
+    latex: str
+    code: str
+    kind: str
+    meaning: str
+    fa: str
+    of: str = ""
+
+
+# Each kind with its name in Persian. A `group` speaks of several symbols at once, in prose only.
+KINDS = {
+    "parameter": "پارامتر",
+    "gradient": "گرادیان",
+    "state": "حالت",
+    "intermediate": "مقدار میانی",
+    "hyper-parameter": "ابرپارامتر",
+    "iteration": "تکرار",
+    "group": "نام گروهی",
+}
+
+# fmt: off
+SYMBOLS = (
+    Symbol("W", "param", "parameter", "weights, the parameter that is learned", "وزن‌ها؛ پارامتری که آموخته می‌شود", "W"),
+    Symbol("b", "param", "parameter", "bias, learned by the same rule as the weights", "بایاس؛ با همان قاعدهٔ وزن‌ها آموخته می‌شود", "b"),
+    Symbol("dW", "grad", "gradient", "gradient of the loss with respect to the weights", "گرادیان تابع هزینه نسبت به وزن‌ها", "W"),
+    Symbol("db", "grad", "gradient", "gradient of the loss with respect to the bias", "گرادیان تابع هزینه نسبت به بایاس", "b"),
+    Symbol("V_{dw}", "exp_avg", "state", "first moment: moving average of the gradients of the weights", "گشتاور اول: میانگین متحرک گرادیان‌های وزن‌ها", "W"),
+    Symbol("V_{db}", "exp_avg", "state", "first moment: moving average of the gradients of the bias", "گشتاور اول: میانگین متحرک گرادیان‌های بایاس", "b"),
+    Symbol("S_{dw}", "exp_avg_sq", "state", "second moment: moving average of the squared gradients of the weights", "گشتاور دوم: میانگین متحرک مربع گرادیان‌های وزن‌ها", "W"),
+    Symbol("S_{db}", "exp_avg_sq", "state", "second moment: moving average of the squared gradients of the bias", "گشتاور دوم: میانگین متحرک مربع گرادیان‌های بایاس", "b"),
+    Symbol(r"V_{dw}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the weights, corrected for its start at zero", "گشتاور اول وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
+    Symbol(r"V_{db}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the bias, corrected for its start at zero", "گشتاور اول بایاس پس از تصحیح اثر شروع از صفر", "b"),
+    Symbol(r"S_{dw}^{\text{corrected}}", "exp_avg_sq_corrected", "intermediate", "second moment of the weights, corrected for its start at zero", "گشتاور دوم وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
+    Symbol(r"S_{db}^{\text{corrected}}", "exp_avg_sq_corrected", "intermediate", "second moment of the bias, corrected for its start at zero", "گشتاور دوم بایاس پس از تصحیح اثر شروع از صفر", "b"),
+    Symbol(r"dW^{\text{clipped}}", "normed_grad", "intermediate", "gradient of the weights, normalized and clipped", "گرادیان وزن‌ها پس از نرمال‌سازی و برش", "W"),
+    Symbol(r"db^{\text{clipped}}", "normed_grad", "intermediate", "gradient of the bias, normalized and clipped", "گرادیان بایاس پس از نرمال‌سازی و برش", "b"),
+    Symbol("V", "exp_avg", "group", "first moments, of the weights and of the bias", "گشتاورهای اول وزن‌ها و بایاس"),
+    Symbol("S", "exp_avg_sq", "group", "second moments, of the weights and of the bias", "گشتاورهای دوم وزن‌ها و بایاس"),
+    Symbol(r"\alpha", "lr", "hyper-parameter", "learning rate", "نرخ یادگیری"),
+    Symbol(r"\beta_1", "betas[0]", "hyper-parameter", "decay rate of the first moment", "ضریب فراموشی گشتاور اول"),
+    Symbol(r"\beta_2", "betas[1]", "hyper-parameter", "decay rate of the second moment", "ضریب فراموشی گشتاور دوم"),
+    Symbol(r"\epsilon", "eps", "hyper-parameter", "small number that keeps a divisor away from zero", "عددی کوچک که نمی‌گذارد مخرج صفر شود"),
+    Symbol(r"\lambda", "weight_decay", "hyper-parameter", "strength of weight decay", "شدت کاهش وزن‌ها (weight decay)"),
+    Symbol(r"\delta", "decouple", "hyper-parameter", "1 if weight decay is decoupled from the gradient, else 0", "اگر کاهش وزن‌ها از گرادیان جدا باشد ۱، وگرنه ۰"),
+    Symbol("c", "clip_exp", "hyper-parameter", "exponent of the bound of clipping, which is t to this power", "توان کران برش؛ کران برابر t به توان این عدد است"),
+    Symbol("t", "step", "iteration", "number of the iteration, from 1", "شمارهٔ تکرار که از ۱ آغاز می‌شود"),
+)
+# fmt: on
