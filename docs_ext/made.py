@@ -1,0 +1,72 @@
+"""`::: name` stands for Markdown that is made while the site is built, so that it cannot be stale."""
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
+from optimizers import OPTIMIZERS
+from optimizers.formula.symbols import SYMBOLS
+
+from .source import PageError, locate, page_path
+
+DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[\w-]+)\s*$")
+
+
+def symbols(names: list[str]) -> list[str]:
+    """The table of symbols: what each means, in both languages, and its name in the code."""
+    rows = ["| Formula | Name in the code | Meaning | معنی |", "| --- | --- | --- | --- |"]
+    for symbol in SYMBOLS:
+        code = f"`{symbol.code}`" if symbol.code else "–"
+        rows.append(f"| ${symbol.latex}$ | {code} | {symbol.meaning} | {symbol.fa} |")
+    return rows
+
+
+def references(names: list[str]) -> list[str]:
+    """The sources that the modules of a page's optimizers name, and what they were run with."""
+    lines = []
+    for name in names:
+        doc = import_module(OPTIMIZERS[name].optimizer.__module__).__doc__
+        source = " ".join(re.search(r"^Source: (.+?)\n\n", doc, re.DOTALL | re.MULTILINE)[1].split())
+        link = re.sub(r"arXiv (\d+\.\d+)", r"[arXiv \1](https://arxiv.org/abs/\1)", source)
+        lines.append(f"- **{name}**: {link}")
+    lines += ["", f"Checked when this page was built: torch {torch_version()}, NumPy {version('numpy')}."]
+    return lines
+
+
+def torch_version() -> str:
+    """Return torch's version without the build's own suffix, as in 2.13.0+cpu."""
+    return version("torch").partition("+")[0]
+
+
+MADE: dict[str, Callable[[list[str]], list[str]]] = {"symbols": symbols, "references": references}
+
+
+class MadePreprocessor(Preprocessor):
+    def run(self, lines: list[str]) -> list[str]:
+        made = []
+        for line in lines:
+            match = DIRECTIVE.match(line)
+            if match is None:
+                made.append(line)
+            elif match["name"] in MADE:
+                made += [match["indent"] + new for new in MADE[match["name"]](self.md.names)]
+            else:
+                raise PageError(
+                    f"{locate(page_path(self.md), line)}: nothing is made by the name "
+                    f"`{match['name']}`; there are: {', '.join(MADE)}"
+                )
+        return made
+
+
+class MadeExtension(Extension):
+    def extendMarkdown(self, md: Markdown) -> None:
+        # After the title (31.5) is read, before fenced code (25) hides what could look like ours.
+        md.preprocessors.register(MadePreprocessor(md), "made", 31)
+
+
+def makeExtension(**kwargs) -> MadeExtension:
+    return MadeExtension(**kwargs)

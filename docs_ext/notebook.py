@@ -1,0 +1,108 @@
+"""Notebooks become Markdown, so that their formulas, Persian and code look like everywhere else.
+
+mkdocs-jupyter finds the notebooks and makes them pages; its own HTML would bring a style sheet of
+574 KB with each page and leave formulas and admonitions as they were typed.
+"""
+
+import hashlib
+import json
+import re
+import xml.etree.ElementTree as etree
+from pathlib import Path
+from types import MethodType
+
+import jupytext
+from mkdocs.structure.pages import Page
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from .figures import STYLE, tidy
+from .source import ROOT, PageError, relative
+
+# Plots are drawn in stand-in colours, which become the site's: C0 is the first optimizer's, and so on.
+SETUP = f"""
+%matplotlib inline
+import matplotlib
+from cycler import cycler
+import matplotlib_inline.backend_inline
+matplotlib_inline.backend_inline.set_matplotlib_formats("svg", metadata={{"Date": None}})
+matplotlib.rcParams.update({STYLE})
+"""
+
+
+def as_markdown(page: Page, config) -> str:
+    """Run a page's notebook and return it as Markdown, with what its cells printed and drew.
+
+    Raises:
+        PageError: a cell failed.
+    """
+    page.render = MethodType(Page.render, page)  # instead of mkdocs-jupyter's
+    path = Path(page.file.abs_src_path)
+    cached = ROOT / ".cache" / "notebooks" / f"{fingerprint(path)}.json"
+    if cached.exists():
+        return json.loads(cached.read_text(encoding="utf-8"))
+    notebook = jupytext.read(path)
+    execute(notebook, path)
+    markdown = "\n\n".join(
+        part for cell in notebook.cells for part in cell_markdown(cell, path, line_of(path, cell))
+    )
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_text(json.dumps(markdown), encoding="utf-8")
+    return markdown
+
+
+def fingerprint(path: Path) -> str:
+    """Return what changes with the notebook, the package and the code that runs them."""
+    sources = [path, *(ROOT / "docs_ext").glob("*.py"), *(ROOT / "optimizers").rglob("*.py")]
+    digest = hashlib.sha256()
+    for source in sorted(sources):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def execute(notebook, path: Path) -> None:
+    """Run every cell, in a kernel whose working directory is the project."""
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}, kernel_name="python3")
+    with client.setup_kernel():
+        client.kc.execute_interactive(SETUP, silent=True)
+        for index, cell in enumerate(notebook.cells):
+            try:
+                client.execute_cell(cell, index)
+            except CellExecutionError as error:
+                raise PageError(
+                    f"{relative(path)}:{failing_line(path, cell, error)}: the cell failed\n"
+                    f"{error.ename}: {error.evalue}"
+                ) from None
+
+
+def failing_line(path: Path, cell, error: CellExecutionError) -> int:
+    """Return the line of the notebook's file that raised."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", str(error))
+    inside = re.search(r"Cell In\[\d+\], line (\d+)", plain)
+    return line_of(path, cell) + (int(inside[1]) - 1 if inside else 0)
+
+
+def line_of(path: Path, cell) -> int:
+    """Return the line of the notebook's file at which a cell of code begins."""
+    return path.read_text(encoding="utf-8").partition(cell.source)[0].count("\n") + 1
+
+
+def cell_markdown(cell, path: Path, line: int):
+    """Yield the Markdown of a cell and of its outputs."""
+    if cell.cell_type == "markdown":
+        yield cell.source
+    elif cell.cell_type == "code":
+        yield f"```python\n{cell.source}\n```"
+        for output in cell.outputs:
+            if "image/svg+xml" not in output.get("data", ()):
+                text = output.get("text") or output.data["text/plain"]
+                yield f'```{{ .text .output title="Output" }}\n{text.rstrip()}\n```'
+            elif "alt" in cell.metadata:
+                drawing = etree.fromstring(output.data["image/svg+xml"])
+                svg = tidy(drawing, f"{path.stem}-{line}", cell.metadata["alt"])
+                yield f"<figure>{svg}<figcaption>{cell.metadata['alt']}</figcaption></figure>"
+            else:
+                raise PageError(
+                    f"{relative(path)}:{line}: the plot has no text for those who do not see it; "
+                    'begin the cell with: # %% alt="What it shows"'
+                )

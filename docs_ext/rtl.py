@@ -1,0 +1,125 @@
+"""Persian needs no markup: a block whose first strong letter is Arabic script is set right-to-left.
+
+Formulas and code do not count as letters; Latin runs inside such a block are isolated, so that
+punctuation stays on its side. `<span dir="rtl">` at the start of a block says the same by hand.
+"""
+
+import re
+import unicodedata
+import xml.etree.ElementTree as etree
+
+from markdown import Extension, Markdown
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import HTML_PLACEHOLDER_RE
+
+BLOCKS = set("p li ul ol dl dt dd h1 h2 h3 h4 h5 h6 blockquote table tr td th details summary".split())
+ISOLATED = {"code", "pre", "bdi"}
+# Raw HTML stands in the text under a stash number, whose name only looks Latin.
+STASHED = HTML_PLACEHOLDER_RE.pattern
+STRONG = re.compile(rf"{STASHED}|.", re.DOTALL)
+LATIN_RUN = re.compile(rf"{STASHED}|[A-Za-z][A-Za-z0-9]*(?:[-–_./+&'’ ][A-Za-z0-9]+)*")
+TITLES = {
+    "Note": "یادداشت",
+    "Info": "نکته",
+    "Tip": "راهنمایی",
+    "Example": "مثال",
+    "Question": "پرسش",
+    "Warning": "هشدار",
+    "Danger": "خطر",
+    "Quote": "نقل قول",
+}
+
+
+class RtlTreeprocessor(Treeprocessor):
+    def run(self, root: etree.Element) -> None:
+        self.visit(root, "ltr")
+
+    def visit(self, element: etree.Element, around: str) -> None:
+        direction = around
+        if element.tag in BLOCKS or is_admonition(element):
+            direction = self.direction(element) or around
+            if direction != around:
+                element.set("dir", direction)
+                element.set("lang", "fa" if direction == "rtl" else "en")
+        if direction == "rtl" and is_admonition(element):
+            title = element.find("p[@class='admonition-title']")
+            if title is not None and title.text in TITLES:
+                title.text = TITLES[title.text]
+        children = list(element)
+        if direction == "rtl":
+            isolate_latin(element)
+        for child in children:
+            if child.tag not in ISOLATED and not is_math(child):
+                self.visit(child, direction)
+
+    def direction(self, element: etree.Element) -> str | None:
+        """Return the direction of the first strong letter, None where there is none."""
+        for text in self.texts(element):
+            for match in STRONG.finditer(text):
+                if match[1]:
+                    raw = self.md.htmlStash.rawHtmlBlocks[int(match[1])]
+                    if isinstance(raw, str) and re.match(r"<\w+[^>]*\bdir=[\"']?rtl", raw):
+                        return "rtl"
+                elif (kind := unicodedata.bidirectional(match[0])) in ("L", "R", "AL"):
+                    return "ltr" if kind == "L" else "rtl"
+        return None
+
+    def texts(self, element: etree.Element):
+        """Yield an element's own words: no code, no formulas, no title made by the machine."""
+        if element.text:
+            yield element.text
+        for child in element:
+            made = child.get("class") == "admonition-title" and child.text in TITLES
+            if not (made or child.tag in ISOLATED or is_math(child)):
+                yield from self.texts(child)
+            if child.tail:
+                yield child.tail
+
+
+def is_admonition(element: etree.Element) -> bool:
+    return element.tag == "div" and "admonition" in element.get("class", "").split()
+
+
+def is_math(element: etree.Element) -> bool:
+    return element.get("class") == "arithmatex"
+
+
+def isolate_latin(element: etree.Element) -> None:
+    """Wrap each Latin run among an element's own words; its children see to theirs."""
+    rebuilt = etree.Element(element.tag)
+    append_isolated(rebuilt, element.text)
+    for child in list(element):
+        tail, child.tail = child.tail, None
+        rebuilt.append(child)
+        append_isolated(rebuilt, tail)
+    element.text = rebuilt.text
+    element[:] = list(rebuilt)
+
+
+def append_isolated(parent: etree.Element, text: str | None) -> None:
+    position = 0
+    for match in LATIN_RUN.finditer(text or ""):
+        if match[1]:
+            continue
+        append_text(parent, text[position : match.start()])
+        run = etree.SubElement(parent, "bdi", {"dir": "ltr", "lang": "en"})
+        run.text = match[0]
+        position = match.end()
+    append_text(parent, (text or "")[position:])
+
+
+def append_text(parent: etree.Element, text: str) -> None:
+    if len(parent):
+        parent[-1].tail = (parent[-1].tail or "") + text
+    else:
+        parent.text = (parent.text or "") + text
+
+
+class RtlExtension(Extension):
+    def extendMarkdown(self, md: Markdown) -> None:
+        # After inline Markdown (20) has made its elements, before formulas are rendered (6).
+        md.treeprocessors.register(RtlTreeprocessor(md), "rtl", 7)
+
+
+def makeExtension(**kwargs) -> RtlExtension:
+    return RtlExtension(**kwargs)

@@ -1,0 +1,145 @@
+"""`# Adam {AdamW} {ADOPT}`: an optimizer and its varieties, in the title and as tabs.
+
+The first line of a page names them; each variety becomes a pill in the heading that selects its
+tab everywhere on the page, and each tab set of the page has these tabs, in this order.
+"""
+
+import re
+import xml.etree.ElementTree as etree
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+
+from optimizers import OPTIMIZERS
+
+from .source import PageError, locate, page_path
+
+# Braces that start with a sign or hold one are attributes of the heading: {#id}, {.class}, {a=b}.
+TITLE = re.compile(r"^# (?P<primary>[^{}]+?)(?P<varieties>(?: \{[^{}#.:=]+\})*)\s*$")
+SECTIONS = ("Description", "Formula", "Example")
+HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+
+
+def read_title(line: str) -> list[str]:
+    """Return the names in a title, the primary optimizer first.
+
+    Args:
+        line: the first line of a page.
+
+    Returns:
+        One name where there are no varieties; none where the line is no title.
+
+    Example:
+        >>> read_title("# Adam {AdamW} {ADOPT}")
+        ['Adam', 'AdamW', 'ADOPT']
+        >>> read_title("# SGD {#sgd}")
+        []
+    """
+    match = TITLE.match(line)
+    return [match["primary"], *re.findall(r"\{(.+?)\}", match["varieties"])] if match else []
+
+
+def hue(name: str) -> str:
+    """Return the class that gives an optimizer its colour, the same on every page."""
+    names = list(OPTIMIZERS)
+    return f"optimizer-{names.index(name) + 1}" if name in names else "optimizer-0"
+
+
+class TitlePreprocessor(Preprocessor):
+    """Reads the names and hides their braces from `attr_list`, to which they are attributes."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        first = next((i for i, line in enumerate(lines) if line.strip()), None)
+        self.md.names = read_title(lines[first]) if first is not None else []
+        if len(self.md.names) > 1:
+            lines[first] = f"# {self.md.names[0]}"
+        return lines
+
+
+class VarietiesTreeprocessor(Treeprocessor):
+    """Puts the pills into the heading, before the table of contents reads it."""
+
+    def run(self, root: etree.Element) -> None:
+        heading = root.find("h1")
+        if heading is None or len(self.md.names) < 2:
+            return
+        primary, *varieties = self.md.names
+        heading.text = f"{primary} "
+        for name in varieties:
+            pill = etree.SubElement(heading, "a", {"class": f"pill {hue(name)}"})
+            pill.text, pill.tail = f"{{{name}}}", " "
+        pill.tail = None
+
+
+class TabsTreeprocessor(Treeprocessor):
+    """Holds the tabs against the title and lets pills point to tabs."""
+
+    def run(self, root: etree.Element) -> None:
+        sets = list(top_level_sets(root))
+        for _, tabs in sets:
+            for label in tabs.findall("div[@class='tabbed-labels']/label"):
+                label.set("class", hue("".join(label.itertext())))
+        names = self.md.names
+        if names:
+            self.check(names, sets)
+        for pill in root.iterfind("h1/a[@class]"):
+            if pill.get("class").startswith("pill "):
+                pill.set("href", "#" + tab_ids(sets[0][1])[pill.text.strip("{}")])
+
+    def check(self, names: list[str], sets: list[tuple[str, etree.Element]]) -> None:
+        path = page_path(self.md)
+        shown = " ".join([names[0], *(f"{{{name}}}" for name in names[1:])])
+        title = f"{locate(path, f'# {shown}')}: the title is `{shown}`"
+        for section, tabs in sets:
+            labels = list(tab_ids(tabs))
+            if labels != names and (len(names) > 1 or names[0] in labels):
+                odd = next((label for label in labels if label not in names), labels[0])
+                tab = locate(path, f'=== "{odd}"')
+                raise PageError(
+                    f'{title}, but the tabs under "{section}" differ ({tab})\n'
+                    f"  title: {', '.join(names)}\n"
+                    f"  tabs:  {', '.join(labels)}\n"
+                    "  Give both the same names in the same order."
+                )
+        if len(names) > 1:
+            missing = [name for name in SECTIONS if name not in {section for section, _ in sets}]
+            if missing:
+                raise PageError(
+                    f"{title}, but there are no tabs under: {', '.join(missing)}\n"
+                    f"  Give each a section `## NAME` with the tabs {', '.join(names)}."
+                )
+
+
+def top_level_sets(element: etree.Element, section: str = ""):
+    """Yield each tab set that stands in no other, with the section that it stands in."""
+    for child in element:
+        if child.tag in HEADINGS:
+            section = (child.text or "").strip()  # what follows is the permalink
+        if "tabbed-set" in child.get("class", "").split():
+            yield section, child
+        else:
+            yield from top_level_sets(child, section)
+
+
+def tab_ids(tabs: etree.Element) -> dict[str, str]:
+    """Return a tab set's labels, each with the id of its tab."""
+    labels = tabs.findall("div[@class='tabbed-labels']/label")
+    return {"".join(label.itertext()): label.get("for") for label in labels}
+
+
+class VarietiesExtension(Extension):
+    def extendMarkdown(self, md: Markdown) -> None:
+        # After snippets (32), before generated content (31), which asks for the names.
+        md.preprocessors.register(TitlePreprocessor(md), "title", 31.5)
+        md.treeprocessors.register(VarietiesTreeprocessor(md), "varieties", 7)
+        # MkDocs collects anchors at 5, right after the table of contents has made its own; tabs
+        # get their ids only at 4, too late for a link to a tab to be found. So they move up.
+        slugs = md.treeprocessors["tab_slugs"]
+        md.treeprocessors.deregister("tab_slugs")
+        md.treeprocessors.register(slugs, "tab_slugs", 5)
+        md.treeprocessors.register(TabsTreeprocessor(md), "tabs", 5)
+
+
+def makeExtension(**kwargs) -> VarietiesExtension:
+    return VarietiesExtension(**kwargs)
