@@ -40,7 +40,10 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    page.typeset = {"title": re.sub(r"\{(.+?)\}", r'<span class="pill">{\1}</span>', page.title)}
+    if "{" in page.title:
+        # The navigation takes a title's markup from here; a heading's links would nest in its own.
+        title = re.sub(r"\{(.+?)\}", r'<span class="pill">{\1}</span>', page.title)
+        page.typeset = {"title": title}
     check_sources(html, page, files)
 
 

@@ -1,4 +1,4 @@
-"""`::: name` stands for Markdown that is made while the site is built, so that it cannot be stale."""
+"""`::: name` stands for Markdown that is made during the build, so that it cannot be stale."""
 
 import re
 from collections.abc import Callable
@@ -30,16 +30,12 @@ def references(names: list[str]) -> list[str]:
     lines = []
     for name in names:
         doc = import_module(OPTIMIZERS[name].optimizer.__module__).__doc__
-        source = " ".join(re.search(r"^Source: (.+?)\n\n", doc, re.DOTALL | re.MULTILINE)[1].split())
+        source = re.search(r"^Source: (.+?)\n\n", doc, re.DOTALL | re.MULTILINE)[1]
         link = re.sub(r"arXiv (\d+\.\d+)", r"[arXiv \1](https://arxiv.org/abs/\1)", source)
-        lines.append(f"- **{name}**: {link}")
-    lines += ["", f"Checked when this page was built: torch {torch_version()}, NumPy {version('numpy')}."]
-    return lines
-
-
-def torch_version() -> str:
-    """Return torch's version without the build's own suffix, as in 2.13.0+cpu."""
-    return version("torch").partition("+")[0]
+        lines.append(f"- **{name}**: {' '.join(link.split())}")
+    # What follows the plus sign names a build of torch, as in 2.13.0+cpu.
+    torch, numpy = version("torch").partition("+")[0], version("numpy")
+    return [*lines, "", f"Checked when this page was built: torch {torch}, NumPy {numpy}."]
 
 
 MADE: dict[str, Callable[[list[str]], list[str]]] = {"symbols": symbols, "references": references}

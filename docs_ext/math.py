@@ -23,10 +23,9 @@ class MathError(ValueError):
 @functools.cache
 def katex() -> subprocess.Popen:
     """Start the one KaTeX process of a build."""
-    if (node := shutil.which("node")) is None:
-        raise PageError("node is missing, which renders the formulas: run `make setup`")
-    if not (ROOT / "node_modules" / "katex").is_dir():
-        raise PageError("node_modules/katex is missing, which renders the formulas: run `make setup`")
+    node = shutil.which("node")
+    if node is None or not (ROOT / "node_modules" / "katex").is_dir():
+        raise PageError("node and node_modules/katex render the formulas: run `make setup` first")
     script = str(ROOT / "docs_ext" / "katex.mjs")
     pipe = subprocess.PIPE
     return subprocess.Popen([node, script], stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
@@ -38,7 +37,7 @@ def render(tex: str, display: bool = False) -> str:
 
     Args:
         tex: LaTeX, as between dollars.
-        display: on a line of its own.
+        display: as large as on a line of its own.
 
     Returns:
         HTML for the eye, and MathML, with the LaTeX inside, for screen readers.
@@ -64,21 +63,53 @@ def render(tex: str, display: bool = False) -> str:
 
 class MathTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
-        for element in root.iter():
-            if element.get("class") != "arithmatex":
-                continue
-            display = element.tag == "div"
-            text = html.unescape(element.text) if display else element.text
-            tex = text[2:-2].strip()
-            try:
-                rendered = render(tex, display)
-            except MathError as error:
-                raise PageError(f"{locate(page_path(self.md), tex)}: {error}") from None
-            element.text = self.md.htmlStash.store(rendered)
-            element.set("class", "math")
-            element.set("dir", "ltr")
-            # A formula's glyphs are no words: without this they would fill the search index.
-            element.set("data-search-exclude", "")
+        for parent in root.iter():
+            line = is_formula_line(parent)
+            if line:
+                parent.set("class", "formula")
+                set_note_apart(parent)
+            for element in list(parent):
+                if is_math(element):
+                    self.replace(element, large=line and "=" in element.text)
+
+    def replace(self, element: etree.Element, large: bool) -> None:
+        """Put what KaTeX makes of a formula in the formula's place."""
+        display = element.tag == "div"
+        tex = (html.unescape(element.text) if display else element.text)[2:-2].strip()
+        try:
+            rendered = render(tex, display or large)
+        except MathError as error:
+            raise PageError(f"{locate(page_path(self.md), tex)}: {error}") from None
+        element.text = self.md.htmlStash.store(rendered)
+        element.set("class", "math")
+        element.set("dir", "ltr")
+        # A formula's glyphs are no words: without this they would fill the search index.
+        element.set("data-search-exclude", "")
+
+
+def is_math(element: etree.Element) -> bool:
+    """Say whether an element is a formula that `pymdownx.arithmatex` found."""
+    return element.get("class") == "arithmatex"
+
+
+def is_formula_line(element: etree.Element) -> bool:
+    """Say whether a paragraph begins with an assignment: a line of an update rule."""
+    if element.tag != "p" or (element.text or "").strip() or not len(element):
+        return False
+    return is_math(element[0]) and "=" in element[0].text
+
+
+def set_note_apart(line: etree.Element) -> None:
+    """Wrap what follows `<--` in a formula line, so that it can wrap as one piece."""
+    for index, element in enumerate(line):
+        formula, arrow, note = (element.tail or "").partition("<--")
+        if arrow:
+            element.tail = formula
+            span = etree.Element("span", {"class": "note"})
+            span.text = arrow + note
+            span.extend(line[index + 1 :])
+            line[index + 1 :] = [span]
+            return
 
 
 class MathExtension(Extension):

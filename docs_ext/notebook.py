@@ -15,11 +15,12 @@ import jupytext
 from mkdocs.structure.pages import Page
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell
 
 from .figures import STYLE, tidy
 from .source import ROOT, PageError, relative
 
-# Plots are drawn in stand-in colours, which become the site's: C0 is the first optimizer's, and so on.
+# Plots are drawn in stand-in colours that become the site's: C0 is the first optimizer's.
 SETUP = f"""
 %matplotlib inline
 import matplotlib
@@ -62,9 +63,11 @@ def fingerprint(path: Path) -> str:
 
 def execute(notebook, path: Path) -> None:
     """Run every cell, in a kernel whose working directory is the project."""
-    client = NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}, kernel_name="python3")
+    client = NotebookClient(
+        notebook, resources={"metadata": {"path": str(ROOT)}}, kernel_name="python3"
+    )
+    notebook.cells.insert(0, new_code_cell(SETUP))
     with client.setup_kernel():
-        client.kc.execute_interactive(SETUP, silent=True)
         for index, cell in enumerate(notebook.cells):
             try:
                 client.execute_cell(cell, index)
@@ -73,6 +76,7 @@ def execute(notebook, path: Path) -> None:
                     f"{relative(path)}:{failing_line(path, cell, error)}: the cell failed\n"
                     f"{error.ename}: {error.evalue}"
                 ) from None
+    del notebook.cells[0]
 
 
 def failing_line(path: Path, cell, error: CellExecutionError) -> int:

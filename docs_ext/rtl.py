@@ -12,7 +12,10 @@ from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import HTML_PLACEHOLDER_RE
 
-BLOCKS = set("p li ul ol dl dt dd h1 h2 h3 h4 h5 h6 blockquote table tr td th details summary".split())
+from .math import is_math
+
+BLOCKS = {"p", "blockquote", "details", "summary", "table", "tr", "td", "th", "figcaption"}
+BLOCKS |= {"li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6"}
 ISOLATED = {"code", "pre", "bdi"}
 # Raw HTML stands in the text under a stash number, whose name only looks Latin.
 STASHED = HTML_PLACEHOLDER_RE.pattern
@@ -38,7 +41,8 @@ class RtlTreeprocessor(Treeprocessor):
         direction = around
         if element.tag in BLOCKS or is_admonition(element):
             direction = self.direction(element) or around
-            if direction != around:
+            # Said again on each block inside, so that a style sheet can tell by the block alone.
+            if "rtl" in (direction, around):
                 element.set("dir", direction)
                 element.set("lang", "fa" if direction == "rtl" else "en")
         if direction == "rtl" and is_admonition(element):
@@ -78,10 +82,6 @@ class RtlTreeprocessor(Treeprocessor):
 
 def is_admonition(element: etree.Element) -> bool:
     return element.tag == "div" and "admonition" in element.get("class", "").split()
-
-
-def is_math(element: etree.Element) -> bool:
-    return element.get("class") == "arithmatex"
 
 
 def isolate_latin(element: etree.Element) -> None:

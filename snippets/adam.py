@@ -5,7 +5,11 @@ torch.manual_seed(0)
 inputs = torch.randn(256, 8)
 targets = inputs.sin().sum(dim=1, keepdim=True)
 
-model = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+model = torch.nn.Sequential(
+    torch.nn.Linear(8, 64),
+    torch.nn.Tanh(),
+    torch.nn.Linear(64, 1),
+)
 optimizer = Adam(model.parameters(), lr=1e-3)
 
 for step in range(501):

@@ -1,11 +1,16 @@
 import torch
+
 from optimizers import ADOPT
 
 torch.manual_seed(0)
 inputs = torch.randn(256, 8)
 targets = inputs.sin().sum(dim=1, keepdim=True)
 
-model = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+model = torch.nn.Sequential(
+    torch.nn.Linear(8, 64),
+    torch.nn.Tanh(),
+    torch.nn.Linear(64, 1),
+)
 #optimizer = Adam(model.parameters(), lr=1e-3)  # We don't need Adam anymore!
 optimizer = ADOPT(model.parameters(), lr=1e-3)
 

@@ -1,15 +1,15 @@
 import torch
 
-steady, flipping = torch.zeros(2, requires_grad=True), torch.zeros(2, requires_grad=True)
-optimizer = torch.optim.Adam([steady, flipping], lr=1e-3)
+weights = torch.zeros(4, requires_grad=True)
+optimizer = torch.optim.Adam([weights], lr=1e-3)
 
 for step in range(200):
-    before = steady.detach().clone(), flipping.detach().clone()
-    steady.grad = torch.tensor([1.0, 100.0])
-    flipping.grad = torch.tensor([1.0, 100.0]) * (-1) ** step
+    flip = (-1.0) ** step
+    before = weights.detach().clone()
+    weights.grad = torch.tensor([1.0, 100.0, flip, 100 * flip])
     optimizer.step()
 
-print("α after 200 steps:        ", optimizer.param_groups[0]["lr"])
-for name, weight, old in zip(("one sign", "flipping sign"), (steady, flipping), before):
-    sizes = (weight.detach() - old).abs().tolist()
-    print(f"last step, {name:14}", " ".join(f"{size:.6f}" for size in sizes))
+sizes = (weights.detach() - before).abs()
+print(f"α after 200 steps: {optimizer.param_groups[0]['lr']}")
+print(f"last step where the sign stays: {sizes[0]:.6f} {sizes[1]:.6f}")
+print(f"last step where the sign flips: {sizes[2]:.6f} {sizes[3]:.6f}")

@@ -1,76 +1,73 @@
-// Pills, links to tabs and search hits inside hidden tabs. Material synchronises the tab sets and
-// remembers the choice, but only when a tab is clicked; here the other ways in do the same.
+// Pills, links to tabs, and search hits inside hidden tabs. Material opens a tab everywhere and
+// remembers it when its label is clicked; here the other ways in do the same.
 
-const nameOf = (input) => document.querySelector(`label[for="${input.id}"]`).textContent.trim();
-const tabOf = (hash) => {
-  const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
-  return target && target.matches(".tabbed-set > input") ? target : null;
-};
+(() => {
+  const INPUTS = ".tabbed-set > input";
+  const nameOf = (input) => document.querySelector(`label[for="${input.id}"]`).textContent.trim();
+  const target = () => document.getElementById(decodeURIComponent(location.hash.slice(1)));
 
-function open(input) {
-  input.checked = true;
-  // Material listens for this: it opens the same tab everywhere and remembers it.
-  input.dispatchEvent(new Event("change"));
-}
-
-function markPills() {
-  const chosen = document.querySelector(".tabbed-set > input:checked");
-  for (const pill of document.querySelectorAll("h1 > .pill")) {
-    const on = chosen && `{${nameOf(chosen)}}` === pill.textContent;
-    if (on) pill.setAttribute("aria-current", "true");
-    else pill.removeAttribute("aria-current");
+  function open(chosen) {
+    const name = nameOf(chosen);
+    for (const input of document.querySelectorAll(INPUTS)) if (nameOf(input) === name) input.checked = true;
+    __md_set("__tabs", [...new Set([name, ...(__md_get("__tabs") || [])])]);
+    markPills();
   }
-}
 
-// The hit's words, in the section that the hit leads to, may stand in a tab that is not shown.
-function openSearchHit() {
-  const words = (new URLSearchParams(location.search).get("h") || "").toLowerCase().split(/\s+/).filter(Boolean);
-  const heading = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!words.length) return;
-  const count = (block) => {
-    const text = block.textContent.toLowerCase();
-    return words.filter((word) => text.includes(word)).length;
-  };
-  for (const set of document.querySelectorAll(".md-content .tabbed-set")) {
-    const before = heading && heading.compareDocumentPosition(set) & Node.DOCUMENT_POSITION_FOLLOWING;
-    if (heading && !before) continue;
-    const inputs = [...set.querySelectorAll(":scope > input")];
-    const counts = [...set.querySelectorAll(":scope > .tabbed-content > .tabbed-block")].map(count);
-    const most = Math.max(...counts);
-    if (most === 0) continue;
-    if (counts[inputs.findIndex((input) => input.checked)] < most) open(inputs[counts.indexOf(most)]);
-    return;
-  }
-}
-
-function follow() {
-  const tab = tabOf(location.hash);
-  if (tab) open(tab);
-  else openSearchHit();
-  markPills();
-}
-
-document.addEventListener("click", (event) => {
-  const pill = event.target.closest("h1 > a.pill");
-  const tab = pill && tabOf(pill.hash);
-  if (!tab || event.metaKey || event.ctrlKey) return;
-  event.preventDefault();
-  history.replaceState({}, "", pill.hash);
-  open(tab);
-});
-document.addEventListener("change", () => setTimeout(markPills), true);
-addEventListener("hashchange", follow);
-// After Material has set up the page, which it does in the same way.
-document$.subscribe(() => requestAnimationFrame(follow));
-
-// Titles in search results get their pills.
-const results = document.querySelector(".md-search-result__list");
-if (results) {
-  new MutationObserver(() => {
-    for (const title of results.querySelectorAll("h1, h2")) {
-      if (title.textContent.includes("{") && !title.querySelector(".pill")) {
-        title.innerHTML = title.innerHTML.replace(/\{(.+?)\}/g, '<span class="pill">{$1}</span>');
-      }
+  function markPills() {
+    const chosen = document.querySelector(`${INPUTS}:checked`);
+    for (const pill of document.querySelectorAll("h1 > .pill")) {
+      const on = chosen && `{${nameOf(chosen)}}` === pill.textContent;
+      if (on) pill.setAttribute("aria-current", "true");
+      else pill.removeAttribute("aria-current");
     }
-  }).observe(results, { childList: true, subtree: true });
-}
+  }
+
+  // The words of a search hit may stand in a tab that is not shown, of the section it leads to.
+  function openHit(words, heading) {
+    const found = (block) => {
+      const text = block.textContent.toLowerCase();
+      return words.filter((word) => text.includes(word)).length;
+    };
+    for (const set of document.querySelectorAll(".md-content .tabbed-set")) {
+      if (!(heading.compareDocumentPosition(set) & Node.DOCUMENT_POSITION_FOLLOWING)) continue;
+      const inputs = [...set.querySelectorAll(":scope > input")];
+      const counts = [...set.querySelectorAll(":scope > .tabbed-content > .tabbed-block")].map(found);
+      const most = Math.max(...counts);
+      if (counts[inputs.findIndex((input) => input.checked)] < most) open(inputs[counts.indexOf(most)]);
+      if (most > 0) return;
+    }
+  }
+
+  function follow() {
+    const words = (new URLSearchParams(location.search).get("h") || "").toLowerCase().match(/\S+/g);
+    const place = target();
+    if (place?.matches(INPUTS)) open(place);
+    else if (words) openHit(words, place || document.body);
+    // What was opened may have moved the place that the address names.
+    if (words || place?.matches(INPUTS)) place?.scrollIntoView();
+    markPills();
+  }
+
+  document.addEventListener("click", (event) => {
+    const pill = event.target.closest("h1 > a.pill");
+    if (!pill || event.metaKey || event.ctrlKey) return;
+    event.preventDefault();
+    history.replaceState({}, "", pill.hash);
+    open(target());
+  });
+  document.addEventListener("change", markPills);
+  addEventListener("hashchange", follow);
+  follow();
+
+  // Titles in search results get their pills.
+  const results = document.querySelector(".md-search-result__list");
+  if (results) {
+    new MutationObserver(() => {
+      for (const title of results.querySelectorAll("h1, h2")) {
+        if (title.textContent.includes("{") && !title.querySelector(".pill")) {
+          title.innerHTML = title.innerHTML.replace(/\{(.+?)\}/g, '<span class="pill">{$1}</span>');
+        }
+      }
+    }).observe(results, { childList: true, subtree: true });
+  }
+})();
