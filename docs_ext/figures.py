@@ -56,7 +56,7 @@ def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> 
         >>> path("Adam", lambda p: 2 * p, (1.0, 1.0), 2, lr=0.25).round(3)
         array([[1.   , 1.   ],
                [0.75 , 0.75 ],
-               [0.503, 0.503]])
+               [0.504, 0.504]])
     """
     points, state = [np.asarray(start, dtype=float)], {}
     for _ in range(steps):

@@ -16,7 +16,7 @@ from .source import PageError, locate, page_path
 DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[\w-]+)\s*$")
 
 
-def symbols(names: list[str]) -> list[str]:
+def symbols(md: Markdown) -> list[str]:
     """The table of symbols: what each means, in both languages, and its name in the code."""
     rows = ["| Formula | Name in the code | Meaning | معنی |", "| --- | --- | --- | --- |"]
     for symbol in SYMBOLS:
@@ -25,10 +25,15 @@ def symbols(names: list[str]) -> list[str]:
     return rows
 
 
-def references(names: list[str]) -> list[str]:
+def references(md: Markdown) -> list[str]:
     """The sources that the modules of a page's optimizers name, and what they were run with."""
     lines = []
-    for name in names:
+    for name in md.names:
+        if name not in OPTIMIZERS:
+            raise PageError(
+                f"{locate(page_path(md), name)}: the title names `{name}`, but "
+                f"optimizers.OPTIMIZERS has only: {', '.join(OPTIMIZERS)}"
+            )
         doc = import_module(OPTIMIZERS[name].optimizer.__module__).__doc__
         source = re.search(r"^Source: (.+?)\n\n", doc, re.DOTALL | re.MULTILINE)[1]
         link = re.sub(r"arXiv (\d+\.\d+)", r"[arXiv \1](https://arxiv.org/abs/\1)", source)
@@ -38,7 +43,7 @@ def references(names: list[str]) -> list[str]:
     return [*lines, "", f"Checked when this page was built: torch {torch}, NumPy {numpy}."]
 
 
-MADE: dict[str, Callable[[list[str]], list[str]]] = {"symbols": symbols, "references": references}
+MADE: dict[str, Callable[[Markdown], list[str]]] = {"symbols": symbols, "references": references}
 
 
 class MadePreprocessor(Preprocessor):
@@ -49,7 +54,7 @@ class MadePreprocessor(Preprocessor):
             if match is None:
                 made.append(line)
             elif match["name"] in MADE:
-                made += [match["indent"] + new for new in MADE[match["name"]](self.md.names)]
+                made += [match["indent"] + new for new in MADE[match["name"]](self.md)]
             else:
                 raise PageError(
                     f"{locate(page_path(self.md), line)}: nothing is made by the name "

@@ -3,6 +3,7 @@
 `pymdownx.arithmatex` finds the formulas; this extension renders what it found.
 """
 
+import atexit
 import functools
 import html
 import json
@@ -28,7 +29,9 @@ def katex() -> subprocess.Popen:
         raise PageError("node and node_modules/katex render the formulas: run `make setup` first")
     script = str(ROOT / "docs_ext" / "katex.mjs")
     pipe = subprocess.PIPE
-    return subprocess.Popen([node, script], stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
+    process = subprocess.Popen([node, script], stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
+    atexit.register(process.communicate)  # the end of its input ends it
+    return process
 
 
 @functools.cache
@@ -48,7 +51,7 @@ def render(tex: str, display: bool = False) -> str:
     Example:
         >>> "mord sqrt" in render(r"\sqrt{S_{dw}}")
         True
-        >>> render(r"\sqroot{S}")
+        >>> render(r"\sqroot{S}")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         docs_ext.math.MathError: KaTeX parse error: Undefined control sequence: \sqroot at ...
     """

@@ -33,8 +33,8 @@ def locate(path: Path | None, piece: str) -> str:
         `file:line`, relative to the project; the file alone if the piece is nowhere in it.
 
     Example:
-        >>> locate(ROOT / "optimizers" / "adam.py", "def adam_step")
-        'optimizers/adam.py:34'
+        >>> locate(ROOT / "docs" / "adam.md", "## Description")
+        'docs/adam.md:3'
     """
     if path is None:
         return "<text>"
@@ -48,8 +48,9 @@ def locate(path: Path | None, piece: str) -> str:
 
 
 def included(lines: list[str]) -> list[Path]:
-    """Return the files that a page's lines include."""
-    return [ROOT / match[1] for line in lines if (match := INCLUDE.match(line))]
+    """Return the files that a page's lines include, as far as they exist."""
+    files = [ROOT / match[1] for line in lines if (match := INCLUDE.match(line))]
+    return [file for file in files if file.is_file()]
 
 
 def relative(path: Path) -> str:

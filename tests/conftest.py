@@ -1,0 +1,152 @@
+"""What several tests need: the built site, a server for it, a browser."""
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write-outputs", action="store_true", help="write what snippets print to snippets/*.out"
+    )
+
+
+def run(code: str, cwd: Path, *options: str) -> str:
+    """Run a program as a reader would who pastes it, warnings as errors; return what it prints."""
+    command = [sys.executable, "-W", "error", *options, "-"]
+    done = subprocess.run(command, input=code, cwd=cwd, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def build(root: Path, target: Path) -> subprocess.CompletedProcess:
+    """Build the site of a copy of the project, strictly."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(target)]
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=root, env=quiet, text=True, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The site, built anew."""
+    target = tmp_path_factory.mktemp("site")
+    done = build(ROOT, target)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture(scope="session")
+def address(site) -> str:
+    """The address at which the site is served, without a slash at the end."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def chrome() -> str | None:
+    """Return the browser to use, None where there is none."""
+    names = (os.environ.get("CHROME_PATH"), "chromium", "google-chrome")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = chrome() or playwright.chromium.executable_path
+        if not Path(path).exists():
+            message = "no browser: install chromium, or name one in $CHROME_PATH"
+            if os.environ.get("CI") == "true":
+                pytest.fail(message)
+            pytest.skip(message)
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Open a page of the site in a browser profile of its own; it may not complain or call out."""
+    contexts, faults = [], []
+
+    def watch(page):
+        page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+        page.on(
+            "requestfailed",
+            lambda request: (
+                request.failure == "net::ERR_ABORTED"  # the page was left before it came
+                or faults.append(f"not loaded: {request.url}")
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((address, "data:", "blob:"))
+                or faults.append(f"another host: {request.url}")
+            ),
+        )
+
+    def open_page(path="", width=1280, context=None, **options):
+        if context is None:
+            size = {"width": width, "height": 900}
+            context = browser.new_context(viewport=size, **options)
+            contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        page.goto(f"{address}/{path}", wait_until="networkidle")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture(scope="session")
+def convert():
+    """Convert Markdown as the site does, to HTML or, with `tree=True`, to elements."""
+    import xml.etree.ElementTree as etree
+
+    from markdown import Markdown
+    from mkdocs.config import load_config
+
+    config = load_config(str(ROOT / "mkdocs.yml"))
+
+    def convert(text: str, tree: bool = False):
+        md = Markdown(extensions=config.markdown_extensions, extension_configs=config.mdx_configs)
+        html = md.convert(text)
+        if not tree:
+            return html
+        closed = re.sub(r"<(br|img|input|hr|link)\b([^>]*?)\s*/?>", r"<\1\2/>", html)
+        return etree.fromstring(f"<body>{closed}</body>")
+
+    return convert

@@ -1,0 +1,208 @@
+"""What a reader does on the site, done in a browser."""
+
+import doctest
+import re
+
+import pytest
+
+from .conftest import ROOT, run
+
+PAGES = ["", "adam/", "symbols/", "notebooks/decay_is_not_l2/"]
+SECTIONS = ("description", "formula", "example")
+
+
+def chosen(page) -> list[str]:
+    return page.eval_on_selector_all(".tabbed-set > input:checked", "all => all.map(i => i.id)")
+
+
+def tabs(name: str) -> list[str]:
+    return [f"{section}-{name}" for section in SECTIONS]
+
+
+def shown(page, text: str) -> bool:
+    return page.get_by_text(text).first.is_visible()
+
+
+def test_the_title_is_the_same_everywhere(open_page):
+    page = open_page("adam/")
+    title = "Adam {AdamW} {ADOPT}"
+    assert page.title().startswith(title)
+    assert page.inner_text("h1").startswith(title)
+    nav = page.locator(".md-nav--primary .md-nav__link--active:visible").first
+    assert " ".join(nav.inner_text().split()) == title
+    assert nav.locator(".pill").all_inner_texts() == ["{AdamW}", "{ADOPT}"]
+    page.keyboard.press("/")
+    page.keyboard.type("AdamW", delay=20)
+    result = page.locator(".md-search-result__link h1").first
+    result.wait_for()
+    assert result.inner_text() == title
+    assert result.locator(".pill").all_inner_texts() == ["{AdamW}", "{ADOPT}"]
+
+
+def test_a_pill_opens_its_tab_everywhere_and_stands_in_the_address(open_page):
+    page = open_page("adam/")
+    page.click("h1 >> text={ADOPT}")
+    assert chosen(page) == tabs("adopt")
+    assert page.url.endswith("#description-adopt")
+    assert page.locator("h1 .pill[aria-current]").all_inner_texts() == ["{ADOPT}"]
+    assert chosen(open_page("adam/#description-adopt")) == tabs("adopt")
+
+
+def test_a_choice_is_synchronized_and_remembered(open_page):
+    page = open_page("adam/")
+    assert chosen(page) == tabs("adam")
+    page.click("label[for=example-adamw]")
+    assert chosen(page) == tabs("adamw")
+    page.reload()
+    assert chosen(page) == tabs("adamw")
+    page.goto(page.url.replace("adam/", "symbols/").partition("#")[0])
+    page.goto(page.url.replace("symbols/", "adam/"))
+    assert chosen(page) == tabs("adamw")
+
+
+def test_a_link_to_a_tab_opens_it_and_is_remembered(open_page):
+    page = open_page("adam/#formula-adopt")
+    assert chosen(page) == tabs("adopt")
+    assert page.locator("#formula").evaluate("e => Math.abs(e.getBoundingClientRect().top) < 400")
+    page.evaluate("location.hash = '#example-adamw'")
+    page.wait_for_function("document.getElementById('formula-adamw').checked")
+    page.goto(page.url.partition("#")[0])
+    assert chosen(page) == tabs("adamw")
+
+
+def test_a_search_hit_in_a_hidden_tab_is_shown(open_page):
+    page = open_page("")
+    page.keyboard.press("/")
+    page.keyboard.type("theorem", delay=20)
+    page.locator(".md-search-result__link", has_text="is a theorem").click()
+    page.wait_for_url("**/adam/**")
+    page.wait_for_function("document.getElementById('description-adopt').checked")
+    assert shown(page, "The guarantee is a theorem")
+
+
+def test_tabs_work_from_the_keyboard(open_page):
+    page = open_page("adam/")
+    page.focus("#formula-adam")
+    page.keyboard.press("ArrowRight")
+    assert chosen(page) == tabs("adamw")
+
+
+def test_without_script_all_is_there_and_tabs_work(open_page):
+    page = open_page("adam/", java_script_enabled=False)
+    assert page.locator(".katex").count() > 40
+    assert not shown(page, "Whose claims these are")
+    page.click("label[for=description-adopt]")
+    assert shown(page, "Whose claims these are")
+
+
+def test_print_shows_every_tab_under_its_name(open_page):
+    page = open_page("adam/")
+    page.emulate_media(media="print")
+    for text in ("Standard Adam", "builds upon the Adam", "Whose claims these are"):
+        assert shown(page, text)
+    for block, name in zip(
+        page.locator(".tabbed-set").first.locator(".tabbed-block").all(),
+        ("Adam", "AdamW", "ADOPT"),
+        strict=True,
+    ):
+        label = block.evaluate(
+            "b => b.closest('.tabbed-set').querySelector(`.tabbed-labels > :nth-child(${"
+            "[...b.parentElement.children].indexOf(b) + 1})`).getBoundingClientRect().bottom"
+            " <= b.getBoundingClientRect().top + 1"
+        )
+        assert label, f"{name}'s label does not stand above its text"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways_and_nothing_moves(open_page, path, width):
+    page = open_page(path, width=width)
+    for name in ("adam", "adamw", "adopt") if path == "adam/" else [None]:
+        if name:
+            page.click(f"label[for=formula-{name}]")
+        page.eval_on_selector_all("details", "all => all.forEach(d => (d.open = true))")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    moved = open_page(path, width=width).evaluate(
+        """() => new Promise(done => new PerformanceObserver(list => done(
+            list.getEntries().reduce((sum, entry) => sum + entry.value, 0)
+        )).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => done(0), 500))"""
+    )
+    assert moved < 0.01  # a hundredth of the screen; the Web's own bound for "good" is 0.1
+
+
+def test_persian_is_set_as_persian(open_page):
+    page = open_page("adam/")
+    styles = "e => (s => [s.direction, s.textAlign, s.fontFamily])(getComputedStyle(e))"
+    for selector in (".tabbed-block > p", ".correction > p", ".correction li"):
+        style = page.locator(f"{selector}[dir=rtl]").last.evaluate(styles)
+        assert style[:2] == ["rtl", "start"]
+        assert style[2].startswith("Vazirmatn")
+    assert page.evaluate("document.fonts.check('16px Vazirmatn', 'گام')")
+    left, right, icon = page.locator(".admonition[dir=rtl]").first.evaluate(
+        """e => [getComputedStyle(e).borderLeftWidth, getComputedStyle(e).borderRightWidth,
+            getComputedStyle(e.firstElementChild, '::before').right]"""
+    )
+    assert left == "0px"
+    assert right != "0px"
+    assert float(icon.removesuffix("px")) < 30
+    code = page.locator(".admonition[dir=rtl] pre").first
+    assert code.evaluate("e => getComputedStyle(e).direction") == "ltr"
+
+
+def test_a_selected_formula_is_copied_as_latex(open_page):
+    page = open_page("adam/", permissions=["clipboard-read", "clipboard-write"])
+    page.locator(".formula .katex").first.evaluate("e => getSelection().selectAllChildren(e)")
+    page.keyboard.press("Control+C")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert r"dW := dW + \lambda W" in copied
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_the_copy_button_copies_runs(open_page, path, tmp_path):
+    page = open_page(path, permissions=["clipboard-read", "clipboard-write"])
+    page.eval_on_selector_all("details", "all => all.forEach(d => (d.open = true))")
+    names = ("adam", "adamw", "adopt") if path == "adam/" else (None,)
+    seen, session = set(), ""
+    for name in names:
+        if name:
+            page.click(f"label[for=formula-{name}]")
+        for block in page.locator(".highlight:visible").all():
+            block.locator("button[data-md-type=copy]").click()
+            copied = page.evaluate("navigator.clipboard.readText()")
+            assert copied.strip() == block.locator("code").text_content().strip()
+            is_python = "language-python" in block.get_attribute("class")
+            if not is_python or copied in seen:
+                continue
+            seen.add(copied)
+            if path.startswith("notebooks/"):
+                session += copied + "\n"  # cells follow one another
+            else:
+                run(copied, tmp_path)
+                if ">>>" in copied:
+                    check_examples(copied)
+    if session:
+        run("import matplotlib\nmatplotlib.use('svg')\n" + session, tmp_path)
+    blocks = page.locator(".language-python").count()
+    assert (len(seen) > 0) == (blocks > 0)
+
+
+def check_examples(code: str) -> None:
+    """Run the examples in the docstrings of a pasted function, with what was pasted and no more."""
+    names: dict = {"__name__": "pasted"}
+    exec(compile(code, "pasted", "exec"), names)
+    function = next(value for name, value in names.items() if name.endswith("_step"))
+    tests = doctest.DocTestFinder().find(function, globs=names)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for test in tests:
+        runner.run(test)
+    assert runner.tries > 0
+    assert runner.failures == 0
+
+
+def test_the_seed_is_all_there(open_page):
+    """Every sentence of the page's first version, as a reader sees it."""
+    page = open_page("adam/")
+    page.emulate_media(media="print")
+    text = re.sub(r"\s+", " ", page.inner_text("article"))
+    for sentence in (ROOT / "tests" / "seed.txt").read_text(encoding="utf-8").splitlines():
+        assert sentence in text

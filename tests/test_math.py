@@ -1,0 +1,38 @@
+"""Formulas are rendered during the build, keep their LaTeX, and refuse what KaTeX does not know."""
+
+import html
+import re
+
+import pytest
+
+from docs_ext.source import PageError
+
+TEX = r"W := W - \alpha \frac{V_{dw}}{\sqrt{S_{dw}} + \epsilon}"
+
+
+@pytest.mark.parametrize("text", [f"${TEX}$", f"$${TEX}$$", f'=== "A"\n\n    $${TEX}$$'])
+def test_a_formula_carries_its_latex_for_copying_and_mathml_for_listening(convert, text):
+    page = convert(text)
+    annotation = re.search(r'<annotation encoding="application/x-tex">(.*?)</annotation>', page)[1]
+    assert html.unescape(annotation) == TEX
+    assert "<mfrac>" in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("text", ["$\\sqroot{S}$", "$$\\frac{1}{$$", "$a_b_c$"])
+def test_unknown_latex_is_refused(convert, text):
+    with pytest.raises(PageError, match="KaTeX parse error"):
+        convert(text)
+
+
+def test_formulas_stay_out_of_the_search_index(convert):
+    assert convert("$x$").count("data-search-exclude") == 1
+
+
+def test_a_line_of_an_update_rule_is_set_large_with_its_note_in_one_piece(convert):
+    line = convert(f'${TEX}$ <-- "momentum" $\\beta_1$', tree=True).find("p")
+    assert line.get("class") == "formula"
+    note = line.find("span[@class='note']")
+    assert note.text == '<-- "momentum" '
+    assert "katex-display" not in "".join(e.get("class", "") for e in note.iter())
+    assert convert("Then $x = 1$ holds.", tree=True).find("p").get("class") is None

@@ -1,0 +1,71 @@
+"""What a reader copies runs, prints what the page says, and comes from a tested file."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, run
+
+SNIPPETS = sorted((ROOT / "snippets").glob("*.py"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+INCLUDE = re.compile(r'^--8<-- "(?P<file>[^":]+)(:\w+)?"$')
+ALLOWED = re.compile(r"^(import numpy as np)?$")
+
+
+def fences(page: Path):
+    """Yield each Python block of a page, as (line, lines inside)."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for start, line in enumerate(lines):
+        if re.match(r"\s*```\s*(\{[^}]*\.py\w*|py)", line):
+            length = next(i for i, text in enumerate(lines[start + 1 :]) if "```" in text)
+            yield start + 1, [text.strip() for text in lines[start + 1 : start + 1 + length]]
+
+
+@pytest.mark.parametrize("path", SNIPPETS, ids=lambda path: path.stem)
+def test_a_snippet_prints_what_its_page_says(path, tmp_path, request):
+    printed = run(path.read_text(encoding="utf-8"), tmp_path)
+    assert printed.strip(), f"{path.name} prints nothing: end it with a number that it computed"
+    output = path.with_suffix(".out")
+    if request.config.getoption("--write-outputs"):
+        output.write_text(printed, encoding="utf-8")
+    assert output.exists(), f"{output.name} is missing: run `make snippets`"
+    assert printed == output.read_text(encoding="utf-8"), f"{output.name} is stale: `make snippets`"
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_the_package_prints_what_torch_prints(name, tmp_path):
+    code = (ROOT / "snippets" / f"{name}.py").read_text(encoding="utf-8")
+    assert "from torch.optim import" in code
+    ours = run(code.replace("from torch.optim import", "from optimizers import"), tmp_path)
+    assert ours == (ROOT / "snippets" / f"{name}.out").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_python_block_comes_from_a_tested_file(page):
+    for line, inside in fences(page):
+        where = f"{page.relative_to(ROOT)}:{line}"
+        included = [match["file"] for text in inside if (match := INCLUDE.match(text))]
+        typed = [text for text in inside if not INCLUDE.match(text) and not ALLOWED.match(text)]
+        assert not typed, f"{where}: move this code to snippets/ and include it: {typed[0]}"
+        for file in included:
+            tested = file.startswith(("snippets/", "optimizers/"))
+            assert tested, f"{where}: {file} is not tested; include from snippets/ or optimizers/"
+
+
+def test_every_snippet_stands_on_a_page_with_its_output():
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = set(re.findall(r'--8<-- "(snippets/[^":]+)"', pages))
+    there = {f"snippets/{p.name}" for path in SNIPPETS for p in (path, path.with_suffix(".out"))}
+    assert shown == there
+
+
+def test_the_line_that_matters_is_highlighted(site):
+    html = (site / "adam" / "index.html").read_text(encoding="utf-8")
+    highlighted = re.findall(r'<span class="hll">(.*?)\n</span>', html)
+    plain = [re.sub(r"<[^>]+>", "", line) for line in highlighted]
+    assert [line.partition("(")[0] for line in plain] == [
+        "optimizer = Adam",
+        "optimizer = AdamW",
+        "optimizer = ADOPT",
+    ]
