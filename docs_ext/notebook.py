@@ -107,6 +107,6 @@ def cell_markdown(cell, path: Path, line: int):
                 yield f"<figure>{svg}<figcaption>{cell.metadata['alt']}</figcaption></figure>"
             else:
                 raise PageError(
-                    f"{relative(path)}:{line - 1}: the plot has no text for those who do not see it; "
+                    f"{relative(path)}:{line - 1}: the plot has no text for those who do not see; "
                     'begin the cell with: # %% alt="What it shows"'
                 )

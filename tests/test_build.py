@@ -79,7 +79,7 @@ FAULTS = {
         "docs/notebooks/decay_is_not_l2.py",
         '# %% alt="',
         '# %% not="',
-        ["no text for those who do not see it"],
+        ["no text for those who do not see"],
     ),
 }
 
