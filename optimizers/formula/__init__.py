@@ -48,5 +48,5 @@ def __getattr__(name):
     except ModuleNotFoundError as error:
         if error.name not in ("lark", "sympy"):
             raise
-        message = f"formulas need {error.name}: pip install 'optimizers[formula]'"
+        message = "formulas need lark and SymPy: pip install 'optimizers[formula]'"
         raise ImportError(message) from error

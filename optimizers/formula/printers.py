@@ -287,10 +287,13 @@ def javascript(rule, variable=None):
     own = [rule.symbols[one.target].code for one in rule.lines(variable)]
     own = [name for name in dict.fromkeys(own) if name not in ("param", "grad")]
     body = [
-        f"for (const name of {json.dumps([*rule.hyperparameters])}) {{",
-        "  if (!(name in { ...defaults, ...hyper })) throw new TypeError(`missing: ${name}`);",
-        "}",
-        f"const {{ {names} }} = {{ ...defaults, ...hyper }};",
+        f"const {{ {names}, ...unknown }} = {{ ...defaults, ...hyper }};",
+        "for (const name in unknown) throw new TypeError(`unknown hyper-parameter: ${name}`);",
+        *(
+            f"if ({name} === undefined) throw new TypeError('missing hyper-parameter: {name}');"
+            for name in rule.hyperparameters
+            if name not in rule.defaults
+        ),
         "if (maximize) grad = each((grad) => -grad, grad);",
         *([f"let {', '.join(own)};"] if own else []),
     ]

@@ -51,7 +51,9 @@ def read(text, *, path="<formula>", line=1, symbols=SYMBOLS, defaults=None):
     ]
     items = [item for item in found if item.formula.target]
     if not items:
-        raise source.error("no assignment", 0, len(text), r"lines such as $W := W - \alpha dW$")
+        raise source.error(
+            "no assignment", 0, len(text.rstrip()), r"lines such as $W := W - \alpha dW$"
+        )
     for check in (check_places, check_times, check_values, check_use):
         check(source, table, items)
     check_mentions(source, table, items, [item for item in found if not item.formula.target])

@@ -260,15 +260,10 @@ def power(base, exponent):
     return math.inf if exponent is None else base**exponent
 
 
-def quotient_or_power(base, exponent):
-    """SymPy writes roots as powers; a root is computed as a root."""
-    return np.sqrt(base) if exponent == 0.5 else power(base, exponent)
-
-
 # What computes each SymPy function; sums go from left to right.
 OPERATIONS = {
     sympy.Add: lambda *parts: reduce(operator.add, parts),
-    sympy.Pow: quotient_or_power,
+    sympy.Pow: power,
     sympy.Max: lambda *parts: reduce(np.maximum, parts),
     sympy.Min: lambda *parts: reduce(np.minimum, parts),
     sympy.Abs: np.abs,
@@ -297,6 +292,8 @@ def evaluate(expression, values):
         return values[expression.name]
     if expression.is_Number:
         return int(expression) if expression.is_Integer else float(expression)
+    if expression.is_Pow and expression.exp == sympy.Rational(1, 2):
+        return np.sqrt(evaluate(expression.base, values))
     if expression.is_Mul:
         first, *rest = expression.args
         result = evaluate(first, values)
