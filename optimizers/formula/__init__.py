@@ -1,4 +1,52 @@
-"""Reads LaTeX update rules and turns them into programs.
+r"""Reads LaTeX update rules and turns them into programs.
 
-What needs lark and SymPy is imported when it is first asked for; the table of symbols needs neither.
+What needs lark and SymPy is imported when it is first asked for; the table of symbols,
+`optimizers.formula.symbols`, needs neither.
+
+Example:
+    >>> from optimizers.formula import read
+    >>> rule = read(r"On iteration $t$: $W := W - \alpha dW$")
+    >>> rule.step(1.0, 0.5, {}, lr=0.1)
+    (0.95, {'step': 1})
 """
+
+import importlib
+
+HOMES = {
+    "Difference": "compare",
+    "FormulaError": "source",
+    "Rule": "rule",
+    "Statement": "rule",
+    "differences": "compare",
+    "highlight": "compare",
+    "occurrences": "expressions",
+    "read": "reader",
+    "rule_of": "reader",
+    "worked": "printers",
+}
+
+__all__ = [
+    "Difference",
+    "FormulaError",
+    "Rule",
+    "Statement",
+    "differences",
+    "highlight",
+    "occurrences",
+    "read",
+    "rule_of",
+    "worked",
+]
+
+
+def __getattr__(name):
+    """Import what is public where it is first used."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("lark", "sympy"):
+            raise
+        message = "formulas need lark and SymPy: pip install 'optimizers[formula]'"
+        raise ImportError(message) from error

@@ -1,0 +1,412 @@
+r"""From LaTeX to SymPy: parses one piece of mathematics and builds its expressions.
+
+Expressions are built unevaluated: SymPy would otherwise reorder them, and what is written is what
+has to run.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import sympy
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput
+
+from .source import Math, Source
+
+
+class clip(sympy.Function):
+    """clip(x, low, high): x, but at least low and at most high."""
+
+
+class norm(sympy.Function):
+    """The Euclidean norm of a whole array."""
+
+
+class Occurrence(NamedTuple):
+    """A symbol where it stands: its LaTeX without index of time, the index, its place in the text."""
+
+    latex: str
+    time: str
+    start: int
+    end: int
+
+
+class Formula(NamedTuple):
+    """One mention or assignment: `target` is None for a mention."""
+
+    target: Occurrence | None
+    reads: list[Occurrence]
+    expression: sympy.Expr
+    tree: Tree
+    start: int
+    end: int
+
+
+# What the grammar's terminals are called in errors; names that are missing here are operands.
+SPELLED = {
+    "ASSIGN": "= or := or \\leftarrow",
+    "TIMES": "\\cdot or \\odot",
+    "PLUS": "+",
+    "MINUS": "-",
+    "SLASH": "/",
+    "COMMA": ",",
+    "NEWLINE": "\\\\",
+    "RPAR": ")",
+    "RSQB": "]",
+    "LBRACE": "{",
+    "RBRACE": "}",
+    "RCURLY": "\\}",
+    "ABS_CLOSE": "closing |",
+    "NORM_CLOSE": "closing \\rVert",
+    "CARET": "^",
+    "SUB": "_",
+    "$END": "the end of the formula",
+}
+OPERAND = (
+    r"a symbol, a bracket, \frac{}{}, \sqrt{}, \max(,), \min(,), \operatorname{clip}(,,),"
+    r" \operatorname{sign}(), |·| or \lVert·\rVert"
+)
+# Spelled by others of the list.
+IMPLIED = {"SEMICOLON", "PERIOD", "DIGIT_UP", "LETTER_UP", "TEXT_UP", "LPAR", "LSQB", "LCURLY"}
+OPENS_OPERAND = {
+    "ASSIGN", "TIMES", "PLUS", "MINUS", "SLASH", "COMMA", "SEMICOLON", "NEWLINE", "LPAR", "LSQB",
+    "LBRACE", "LCURLY", "ABS_OPEN", "NORM_OPEN", "CARET", "MAX", "MIN", "CLIP", "SIGN",
+}  # fmt: skip
+
+
+class Bars:
+    """Says of each bar whether it opens or closes: it closes an open one that has an operand."""
+
+    always_accept = ("BAR", "DOUBLE_BAR", "WORDS")
+
+    def process(self, stream):
+        """Rename bars in a stream of tokens."""
+        opened, last = [], "COMMA"
+        for token in stream:
+            if token.type in ("BAR", "DOUBLE_BAR"):
+                name = "ABS" if token.type == "BAR" else "NORM"
+                closes = opened and opened[-1] == name and last not in OPENS_OPERAND
+                token = Token.new_borrow_pos(
+                    f"{name}_{'CLOSE' if closes else 'OPEN'}", token, token
+                )
+            if token.type in ("LPAR", "LSQB", "LBRACE", "LCURLY"):
+                opened.append(token.type)
+            elif token.type in ("ABS_OPEN", "NORM_OPEN"):
+                opened.append(token.type[: -len("_OPEN")])
+            elif token.type in ("RPAR", "RSQB", "RBRACE", "RCURLY", "ABS_CLOSE", "NORM_CLOSE"):
+                del opened[-1:]
+            last = token.type
+            yield token
+
+
+@cache
+def parser():
+    """The LALR parser of grammar.lark."""
+    grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    return Lark(
+        grammar,
+        parser="lalr",
+        lexer="basic",
+        postlex=Bars(),
+        propagate_positions=True,
+        keep_all_tokens=True,
+        maybe_placeholders=False,
+    )
+
+
+def formulas(source, math, names):
+    r"""The mentions and assignments of one piece of mathematics.
+
+    Args:
+        source: the text, for errors.
+        math: the piece.
+        names: the LaTeX of every known symbol.
+
+    Returns:
+        A list of `Formula`.
+
+    Raises:
+        FormulaError: the piece is not of the dialect, a symbol is unknown, or assignments stand
+            together with what assigns nothing.
+
+    Example:
+        >>> from .source import Math, Source
+        >>> text = r"W := W - \alpha dW / 2"
+        >>> [formula] = formulas(Source(text, "", 1), Math(text, 0, ""), {"W", r"\alpha", "dW"})
+        >>> print(formula.target.latex, formula.expression, sep=" := ")
+        W := W - \alpha*dW/2
+    """
+    try:
+        tree = parser().parse(math.latex)
+    except UnexpectedInput as error:
+        raise unexpected(source, math, error) from None
+    found = [
+        Builder(source, math.start, names).formula(child)
+        for child in tree.children
+        if isinstance(child, Tree)
+    ]
+    if any(one.target for one in found):
+        for one in found:
+            if one.target is None:
+                message = "this assigns nothing, between the same signs as an assignment"
+                raise source.error(
+                    message, one.start, one.end, "assignments only, parted by commas"
+                )
+    return found
+
+
+def unexpected(source, math, error):
+    """The error for what the grammar does not accept."""
+    if isinstance(error, UnexpectedCharacters):
+        start = error.pos_in_stream
+        message = f"cannot read `{math.latex[start]}`"
+        accepted = r"letters, digits, \commands and + - = : / | ^ _ , ; . ( ) [ ] { }"
+        return source.error(message, math.start + start, math.start + start + 1, accepted)
+    names = error.accepts or error.expected
+    if error.token.type == "$END":
+        start, end = len(math.latex), len(math.latex) + 1
+    else:
+        start, end = error.token.start_pos, error.token.end_pos
+    piece = math.latex[start:end]
+    message = f"cannot read `{piece}`" if piece else "the formula ends too early"
+    spelled = [SPELLED[name] for name in SPELLED if name in names]
+    operand = names - SPELLED.keys() - IMPLIED
+    if operand:
+        spelled.insert(0, ("a number, " if "NUMBER" in operand else "") + OPERAND)
+    elif names & {"LPAR"}:
+        spelled.insert(0, "(")
+    return source.error(message, math.start + start, math.start + end, ", ".join(spelled))
+
+
+class Builder:
+    """Builds the expression of one parse tree and notes the symbols that it reads."""
+
+    def __init__(self, source, offset, names):
+        self.source, self.offset, self.names = source, offset, names
+        self.reads = []
+
+    def error(self, message, node, accepted):
+        """The error that underlines a node."""
+        start, end = extent(node)
+        return self.source.error(message, self.offset + start, self.offset + end, accepted)
+
+    def formula(self, tree):
+        """The mention or the assignment that a tree says."""
+        target, right = None, tree
+        if tree.data == "assignment":
+            left, _, right = tree.children
+            if left.data != "symbol":
+                raise self.error(
+                    "an assignment to more than a symbol", left, "one symbol, as in W :="
+                )
+            target = self.occurrence(left)
+        start, end = extent(tree)
+        expression = self.build(right)
+        return Formula(target, self.reads, expression, tree, self.offset + start, self.offset + end)
+
+    def occurrence(self, node):
+        """The symbol that a node names, checked against the known names."""
+        latex = name_of(node)
+        time = ""
+        if latex not in self.names:
+            latex, time = without_time(latex)
+        if latex not in self.names:
+            message = f"unknown symbol `{name_of(node)}`"
+            raise self.error(
+                message, node, "one of " + "  ".join(sorted(self.names, key=str.lower))
+            )
+        start, end = extent(node)
+        return Occurrence(latex, time, self.offset + start, self.offset + end)
+
+    def build(self, node):
+        """The SymPy expression of a node, operands in the order written."""
+        if node.data == "symbol":
+            read = self.occurrence(node)
+            self.reads.append(read)
+            return sympy.Symbol(read.latex)
+        if node.data == "number":
+            digits = str(node.children[0])
+            return sympy.Float(digits) if "." in digits else sympy.Integer(digits)
+        if node.data == "power":
+            return self.power(*node.children)
+        if node.data == "unclear":
+            message = "after a/b, is this above or below the line?"
+            raise self.error(message, node, r"\frac{}{}, or brackets: a/(b c), (a/b) c")
+        if node.data == "juxtapose":
+            self.refuse_call(*node.children)
+        if node.data == "norm" and str(node.children[-1]) not in NORMS:
+            raise self.error("a norm other than the Euclidean", node.children[-1], "_2 or nothing")
+        parts = [self.build(child) for child in subtrees(node)]
+        if node.data in COUNTS and len(parts) not in COUNTS[node.data]:
+            expected = " or ".join(map(str, COUNTS[node.data]))
+            message = f"{len(parts)} arguments to {node.data}"
+            raise self.error(message, node, f"{expected}, parted by commas")
+        return BUILD[node.data](*parts)
+
+    def power(self, base, up):
+        base = self.build(base)
+        if isinstance(up, Tree):
+            return sympy.Pow(base, self.build(up.children[2]), evaluate=False)
+        # ^2 or ^t: the token holds the sign and one character or command.
+        latex = up[1:].lstrip()
+        if latex.isdigit():
+            return sympy.Pow(base, sympy.Integer(latex), evaluate=False)
+        start = up.end_pos - len(latex)
+        name = Token("NAME", latex, start_pos=start, end_pos=up.end_pos)
+        return sympy.Pow(base, self.build(Tree("symbol", [name])), evaluate=False)
+
+    def refuse_call(self, left, right):
+        """W (t - 1) is a product to the grammar, but its reader may mean W at t - 1."""
+        while left.data in ("juxtapose", "times"):
+            left = left.children[-1]
+        if left.data != "symbol" or right.data != "group":
+            return
+        words = [str(token) for token in right.scan_values(lambda token: True)][1:-1]
+        if words[0] == "t" and words[1:2] in ([], ["+"], ["-"]):
+            message = "a product with t, or a value at t?"
+            raise self.error(message, right, r"\cdot before the bracket, or the index _{t}, _{t-1}")
+
+
+NORMS = ("_2", "_{2}", "|", "\\|", "\\rVert", "\\Vert")
+COUNTS = {"maximum": (2, 3), "minimum": (2, 3), "clip": (3,), "sign": (1,)}
+
+
+def product(*factors):
+    """A product in the order written: a plain product on the left goes on rather than nests."""
+    first = factors[:1]
+    # Behind a quotient it nests: printers would move the next factor before the division.
+    if isinstance(factors[0], sympy.Mul) and not any(map(divides, factors[0].args)):
+        first = factors[0].args
+    return sympy.Mul(*first, *factors[1:], evaluate=False)
+
+
+def divides(factor):
+    """Whether a factor stands for a division."""
+    return isinstance(factor, sympy.Pow) and factor.exp == -1
+
+
+def over(above, below):
+    """A quotient: SymPy writes it as a product with the power -1."""
+    return product(above, sympy.Pow(below, -1, evaluate=False))
+
+
+def minus(part):
+    """The negative."""
+    return -part if part.is_Number else sympy.Mul(-1, part, evaluate=False)
+
+
+BUILD = {
+    "add": lambda left, right: sympy.Add(left, right, evaluate=False),
+    "subtract": lambda left, right: sympy.Add(left, minus(right), evaluate=False),
+    "negate": minus,
+    "juxtapose": product,
+    "times": product,
+    "quotient": over,
+    "fraction": over,
+    "group": lambda inner: inner,
+    "root": lambda inner: sympy.Pow(inner, sympy.Rational(1, 2), evaluate=False),
+    "maximum": lambda *parts: sympy.Max(*parts, evaluate=False),
+    "minimum": lambda *parts: sympy.Min(*parts, evaluate=False),
+    "clip": clip,
+    "sign": lambda inner: sympy.sign(inner, evaluate=False),
+    "absolute": lambda inner: sympy.Abs(inner, evaluate=False),
+    "norm": norm,
+}
+
+
+def subtrees(node):
+    """The operands of a node, those of its bracket of arguments included."""
+    for child in node.children:
+        if isinstance(child, Tree):
+            if child.data == "arguments":
+                yield from subtrees(child)
+            else:
+                yield child
+
+
+def extent(node):
+    """Start and end of a node or a token in the piece of mathematics."""
+    if isinstance(node, Token):
+        return node.start_pos, node.end_pos
+    tokens = list(node.scan_values(lambda token: True))
+    return min(token.start_pos for token in tokens), max(token.end_pos for token in tokens)
+
+
+def name_of(node):
+    r"""The one spelling of a symbol: accent, base, subscript, text superscript, without spaces."""
+    base, sub, up = "", "", ""
+    for token in node.scan_values(lambda token: True):
+        if token.type == "ACCENT":
+            base = ACCENTS.get(str(token), str(token))
+        elif token.type == "NAME":
+            base = base + "{" + token + "}" if base else str(token)
+        elif token.type == "SUB":
+            sub = sub + inner(token[1:])
+        elif token.type == "TEXT_UP":
+            up = "^{\\text{" + token[token.rindex("{") + 1 : token.index("}")].strip() + "}}"
+    sub = sub.replace(" ", "")
+    if sub:
+        sub = f"_{sub}" if len(sub) == 1 else "_{" + sub + "}"
+    return base + sub + up
+
+
+ACCENTS = {"\\widehat": "\\hat", "\\widetilde": "\\tilde", "\\overline": "\\bar"}
+
+
+def inner(text):
+    """What braces hold, if there are any."""
+    text = text.strip()
+    return text[1:-1] if text.startswith("{") else text
+
+
+def without_time(latex):
+    r"""A name and its index of time: V_{dw,t-1} is V_{dw} at t-1, W_t is W at t.
+
+    Example:
+        >>> without_time("V_{dw,t-1}"), without_time("W_t"), without_time(r"\beta_1")
+        (('V_{dw}', 't-1'), ('W', 't'), ('\\beta_1', ''))
+    """
+    base, _, rest = latex.partition("_")
+    if not rest:
+        return latex, ""
+    if rest.startswith("{"):
+        sub, _, up = rest[1:].partition("}")
+    else:
+        sub, up = rest[0], rest[1:]
+    *subs, time = sub.split(",")
+    if time not in ("t", "t-1", "0"):
+        return latex, ""
+    if subs:
+        sub = ",".join(subs)
+        base += f"_{sub}" if len(sub) == 1 else "_{" + sub + "}"
+    return base + up, time
+
+
+def occurrences(latex, symbols):
+    r"""Where the symbols of a piece of mathematics stand in it, for what marks them on a page.
+
+    Args:
+        latex: the piece, without dollar signs.
+        symbols: the table of known symbols.
+
+    Returns:
+        A list of (symbol, start, end), in reading order.
+
+    Raises:
+        FormulaError: the piece is not of the dialect, or a symbol is unknown.
+
+    Example:
+        >>> from .symbols import SYMBOLS
+        >>> [(symbol.code, start, end) for symbol, start, end in occurrences(r"\beta_1^t", SYMBOLS)]
+        [('betas[0]', 0, 7), ('step', 8, 9)]
+    """
+    table = {symbol.latex: symbol for symbol in symbols}
+    found = formulas(Source(latex, "<formula>", 1), Math(latex, 0, ""), table.keys())
+    places = [one for formula in found for one in [formula.target, *formula.reads] if one]
+    return [(table[one.latex], one.start, one.end) for one in sorted(places, key=by_start)]
+
+
+def by_start(occurrence):
+    """Reading order."""
+    return occurrence.start

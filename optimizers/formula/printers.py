@@ -1,0 +1,325 @@
+r"""Prints a rule as Python, as JavaScript, and its arithmetic with the numbers put in.
+
+SymPy's printers print the expressions; here stands what goes around them: the names of the code,
+NumPy's functions, Initialize and the state.
+"""
+
+import json
+import re
+
+from sympy.printing.jscode import JavascriptCodePrinter
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.pycode import PythonCodePrinter
+
+SETTINGS = {"order": "none", "allow_unknown_functions": True}
+
+# Before the function, those that it needs.
+PYTHON = {
+    "power": """def power(base, exponent):
+    return np.inf if exponent is None else base**exponent
+""",
+}
+JAVASCRIPT = {
+    "each": """// Element by element, over numbers or arrays of them.
+const each = (f, ...xs) => {
+  const array = xs.find((x) => typeof x === "object");
+  if (array === undefined) return f(...xs);
+  const at = (i) => xs.map((x) => (typeof x === "object" ? x[i] : x));
+  return Array.from(array, (_, i) => each(f, ...at(i)));
+};
+""",
+    "power": "const power = (x, y) => (y === null ? Infinity : Math.pow(x, y));\n",
+    "clip": "const clip = (x, low, high) => Math.min(Math.max(x, low), high);\n",
+    "norm": """const norm = (x) => Math.sqrt([x].flat(Infinity).reduce((sum, y) => sum + y * y, 0));
+""",
+}
+
+
+def named(rule, symbol):
+    """The name of a symbol in printed code."""
+    known = rule.symbols[symbol.name]
+    return "step" if known.kind == "iteration" else known.code
+
+
+def may_be_none(rule, exponent):
+    """Whether an exponent may be None, which `rule.power` explains."""
+    return exponent.is_Symbol and rule.symbols[exponent.name].kind == "hyper-parameter"
+
+
+class Python(PythonCodePrinter):
+    """Expressions as NumPy code."""
+
+    def __init__(self, rule):
+        super().__init__(SETTINGS)
+        self.rule = rule
+
+    def _print_Symbol(self, symbol):
+        return named(self.rule, symbol)
+
+    def _print_Pow(self, power, rational=False):
+        if may_be_none(self.rule, power.exp):
+            return f"power({self._print(power.base)}, {self._print(power.exp)})"
+        return self._hprint_Pow(power, rational=rational, sqrt="np.sqrt")
+
+    def _print_call(self, name, call):
+        return f"{name}({', '.join(map(self._print, call.args))})"
+
+    def _print_nested(self, name, call):
+        first, *rest = map(self._print, call.args)
+        for part in rest:
+            first = f"{name}({first}, {part})"
+        return first
+
+    def _print_Max(self, call):
+        return self._print_nested("np.maximum", call)
+
+    def _print_Min(self, call):
+        return self._print_nested("np.minimum", call)
+
+    def _print_Abs(self, call):
+        return self._print_call("np.abs", call)
+
+    def _print_sign(self, call):
+        return self._print_call("np.sign", call)
+
+    def _print_clip(self, call):
+        return self._print_call("np.clip", call)
+
+    def _print_norm(self, call):
+        return f"np.linalg.norm(np.ravel({self._print(call.args[0])}))"
+
+
+class JavaScript(JavascriptCodePrinter):
+    """Expressions as JavaScript over numbers; a norm, which needs all of an array, goes before."""
+
+    def __init__(self, rule):
+        super().__init__(SETTINGS)
+        self.rule, self.norms, self.printed = rule, [], 0
+
+    def hoisted(self):
+        """The lines that compute the norms printed since the last call."""
+        for index in range(self.printed, len(self.norms)):
+            yield f"const norm{index + 1} = {self.norms[index]};"
+        self.printed = len(self.norms)
+
+    def _print_Symbol(self, symbol):
+        return named(self.rule, symbol)
+
+    def _print_Pow(self, power):
+        if may_be_none(self.rule, power.exp):
+            return f"power({self._print(power.base)}, {self._print(power.exp)})"
+        return super()._print_Pow(power)
+
+    def _print_Abs(self, call):
+        return f"Math.abs({self._print(call.args[0])})"
+
+    def _print_sign(self, call):
+        return f"Math.sign({self._print(call.args[0])})"
+
+    def _print_norm(self, call):
+        self.norms.append(f"norm({self.each(call.args[0])})")
+        return f"norm{len(self.norms)}"
+
+    def each(self, expression, also=()):
+        """An expression over arrays; `also` are those whose shape it takes."""
+        body = self._print(expression)
+        own = {one for one in expression.free_symbols if self.rule.symbols[one.name].of}
+        names = [one for one in {named(self.rule, one) for one in own} if occurs(one, body)]
+        arrays = ", ".join(sorted({*names, *also}))
+        return f"each(({arrays}) => {body}, {arrays})" if arrays else body
+
+
+class Numbers(LatexPrinter):
+    """Expressions as LaTeX with numbers in the place of symbols."""
+
+    def __init__(self, reads, digits):
+        super().__init__({"order": "none", "mul_symbol": "dot"})
+        self.reads, self.digits = reads, digits
+
+    def _print_Symbol(self, symbol):
+        value = self.reads[symbol.name]
+        text = number(value, self.digits)
+        # A sign or a product in a product or a power would be misread.
+        return rf"\left({text}\right)" if re.search(r"-|\^", text) else text
+
+    def _print_clip(self, call):
+        return rf"\operatorname{{clip}}\left({', '.join(map(self._print, call.args))}\right)"
+
+    def _print_norm(self, call):
+        return rf"\left\lVert {self._print(call.args[0])} \right\rVert"
+
+
+def occurs(name, code):
+    """Whether a name stands in code as a word."""
+    return re.search(rf"\b{name}\b", code) is not None
+
+
+def number(value, digits):
+    r"""A number in LaTeX.
+
+    Example:
+        >>> number(0.123456, 3), number(-2.5e-9, 3), number(True, 3), number(None, 3)
+        ('0.123', '-2.5 \\cdot 10^{-9}', '1', '\\infty')
+    """
+    if value is None:
+        return r"\infty"
+    mantissa, _, exponent = f"{float(value):.{digits}g}".partition("e")
+    if not exponent:
+        return mantissa
+    ten = f"10^{{{int(exponent)}}}"
+    return ten if mantissa == "1" else rf"{mantissa} \cdot {ten}"
+
+
+def worked(line, digits=4):
+    r"""A line that ran, with its numbers put in.
+
+    Args:
+        line: a `Line` of `Rule.trace`, run on numbers rather than arrays.
+        digits: significant digits, at least 1.
+
+    Returns:
+        LaTeX: what is assigned to, the arithmetic, the value.
+
+    Example:
+        >>> from optimizers.formula import rule_of
+        >>> start, first = rule_of("Adam").trace(1.0, [-0.5], lr=0.1)
+        >>> print(worked(first.lines[1]))
+        V_{dw} = 0.9 \cdot 0 + \left(1 - 0.9\right) \cdot \left(-0.5\right) = -0.05
+    """
+    arithmetic = Numbers(line.reads, digits).doprint(line.statement.expression)
+    value = number(line.value, digits)
+    same = "" if arithmetic == value else f" = {value}"
+    return f"{line.statement.target} = {arithmetic}{same}"
+
+
+def python(rule, variable=None):
+    """The rule as a Python module with a function `step`, called as the NumPy steps are.
+
+    Args:
+        rule: the rule.
+        variable: whose lines to print, one of `rule.variables`; the first unless said.
+
+    Returns:
+        The module's text; it needs only NumPy.
+
+    Example:
+        >>> from optimizers.formula import read
+        >>> print(python(read(r"On iteration $t$: $W := W - \\alpha dW$", path="sgd.md")))
+        import numpy as np
+        <BLANKLINE>
+        <BLANKLINE>
+        def step(param, grad, state, *, lr, maximize=False):
+            if maximize:
+                grad = -grad
+            step = state.get("step", 0) + 1
+            param = param - lr*grad  # sgd.md:1
+            return param, {"step": step}
+        <BLANKLINE>
+    """
+    variable, printer = variable or rule.variables[0], Python(rule)
+
+    def lines(section):
+        for one in rule.lines(variable, section):
+            code = printer.doprint(one.expression)
+            if section == "initialize" and not any_array(rule, one.expression):
+                code = f"np.full_like(param, {code})"
+            yield f"{rule.symbols[one.target].code} = {code}  # {one.path}:{one.line}"
+
+    keywords = [
+        f"{name}={rule.defaults[name]!r}" if name in rule.defaults else name
+        for name in rule.hyperparameters
+    ]
+    signature = ", ".join(["param, grad, state, *", *keywords, "maximize=False"])
+    body = ["if maximize:", "    grad = -grad"]
+    load = [f'{name} = state["{name}"]' for name in rule.states]
+    begin = list(lines("initialize"))
+    states = "".join(f', "{name}": {name}' for name in rule.states)
+    if rule.initialize_reads_gradient:
+        body += ["if not state:", *indent(begin), f'    return param, {{"step": 1{states}}}']
+        body += [*load, 'step = state["step"]']
+    else:
+        if load:
+            body += ["if state:", *indent(load), "else:", *indent(begin)]
+        body += ['step = state.get("step", 0) + 1']
+    count = "step + 1" if rule.initialize_reads_gradient else "step"
+    body += [*lines("iteration"), f'return param, {{"step": {count}{states}}}']
+    code = "\n".join([f"def step({signature}):", *indent(body)])
+    needed = [text for name, text in PYTHON.items() if occurs(name, code)]
+    return "\n\n".join(["import numpy as np\n", *needed, code]) + "\n"
+
+
+def javascript(rule, variable=None):
+    """The rule as an ES module with a function `step(param, grad, state, hyper)`.
+
+    Parameters, gradients and states are numbers or arrays of them, typed or not, nested or not;
+    `state` is `{}` at the start; the result is `[param, state]`. `hyper` holds hyper-parameters by
+    their names in the code, and `maximize`; what it lacks comes from `defaults`.
+
+    Args:
+        rule: the rule.
+        variable: whose lines to print, one of `rule.variables`; the first unless said.
+
+    Returns:
+        The module's text; it imports nothing.
+
+    Example:
+        >>> from optimizers.formula import read
+        >>> text = javascript(read(r"On iteration $t$: $W := W - \\alpha dW$", path="sgd.md"))
+        >>> print(text[text.index("  param"):])
+          param = each((grad, param) => param - lr*grad, grad, param); // sgd.md:1
+          return [param, { step }];
+        }
+        <BLANKLINE>
+    """
+    variable, printer = variable or rule.variables[0], JavaScript(rule)
+
+    def lines(section):
+        for one in rule.lines(variable, section):
+            like_param = section == "initialize" and not any_array(rule, one.expression)
+            code = printer.each(one.expression, ["param"] if like_param else [])
+            yield from printer.hoisted()
+            yield f"{rule.symbols[one.target].code} = {code}; // {one.path}:{one.line}"
+
+    names = ", ".join([*rule.hyperparameters, "maximize"])
+    states = "".join(f", {name}" for name in rule.states)
+    load = [f"({{ {states[2:]} }} = state);"]
+    begin = list(lines("initialize"))
+    own = [rule.symbols[one.target].code for one in rule.lines(variable)]
+    own = [name for name in dict.fromkeys(own) if name not in ("param", "grad")]
+    body = [
+        f"const {{ {names}, ...unknown }} = {{ ...defaults, ...hyper }};",
+        "for (const name in unknown) throw new TypeError(`unknown hyper-parameter: ${name}`);",
+        *(
+            f"if ({name} === undefined) throw new TypeError('missing hyper-parameter: {name}');"
+            for name in rule.hyperparameters
+            if name not in rule.defaults
+        ),
+        "if (maximize) grad = each((grad) => -grad, grad);",
+        *([f"let {', '.join(own)};"] if own else []),
+    ]
+    if rule.initialize_reads_gradient:
+        body += ["if (!state.step) {", *indent(begin, 2)]
+        body += [f"  return [param, {{ step: 1{states} }}];", "}"]
+        body += [*load, "const step = state.step;"]
+    else:
+        if states:
+            body += ["if (state.step) {", *indent(load, 2), "} else {", *indent(begin, 2), "}"]
+        body += ["const step = (state.step ?? 0) + 1;"]
+    count = "step: step + 1" if rule.initialize_reads_gradient else "step"
+    body += [*lines("iteration"), f"return [param, {{ {count}{states} }}];"]
+    known = {name: rule.defaults[name] for name in rule.hyperparameters if name in rule.defaults}
+    defaults = f"export const defaults = {json.dumps(known)};\n"
+    head = "export function step(param, grad, state, hyper = {}) {"
+    code = "\n".join([head, *indent(body, 2), "}"])
+    needed = [text for name, text in JAVASCRIPT.items() if occurs(name, code)]
+    return "\n".join([*needed, defaults, code]) + "\n"
+
+
+def any_array(rule, expression):
+    """Whether an expression has the shape of the parameter by itself."""
+    return any(rule.symbols[one.name].of for one in expression.free_symbols)
+
+
+def indent(lines, by=4):
+    """Lines further to the right."""
+    return [" " * by + line for line in lines]

@@ -1,0 +1,304 @@
+"""Reads a formula section into a rule, and refuses what it could only guess."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import NamedTuple
+
+from .expressions import Formula, formulas
+from .rule import Rule, Statement
+from .source import WORDS, Source, pieces_of_math
+from .symbols import SYMBOLS
+
+MARKERS = ("--8<-- [start:formula]", "--8<-- [end:formula]")
+
+
+def read(text, *, path="<formula>", line=1, symbols=SYMBOLS, defaults=None):
+    r"""Read the formula section of an optimizer.
+
+    Args:
+        text: Markdown with LaTeX, and in it the words "Initialize" and "On iteration t", or
+            «مقداردهی اولیه» and «در تکرار», before the lines that are run once and each time.
+        path: the file that the text comes from, for errors.
+        line: the line of the file where the text begins, from 1.
+        symbols: the table of known symbols.
+        defaults: values of hyper-parameters that callers of `step` may leave out.
+
+    Returns:
+        The rule.
+
+    Raises:
+        FormulaError: anything that is not understood without guessing, with its place.
+
+    Example:
+        >>> rule = read(r'''Initialize: $V_{dw} = 0$
+        ...
+        ... On iteration $t$: $V_{dw} = \beta_1 V_{dw} + dW$, $W := W - \alpha V_{dw}$''')
+        >>> rule.hyperparameters, rule.states, rule.variables
+        (['lr', 'betas'], ['exp_avg'], ('W',))
+        >>> read(r"On iteration $t$: $V_{dw} = dW$, $W := W - \alpha V_{dw}$", path="mine.md")
+        Traceback (most recent call last):
+        optimizers.formula.source.FormulaError: mine.md:1:20: `V_{dw}` has no first value
+            On iteration $t$: $V_{dw} = dW$, $W := W - \alpha V_{dw}$
+                               ^^^^^^
+        accepted: a line in Initialize, such as $V_{dw} = 0$
+    """
+    source, table = Source(text, str(path), line), {symbol.latex: symbol for symbol in symbols}
+    found = [
+        Item(formula, math.section)
+        for math in pieces_of_math(source)
+        for formula in formulas(source, math, table.keys())
+    ]
+    items = [item for item in found if item.formula.target]
+    if not items:
+        raise source.error(
+            "no assignment", 0, len(text.rstrip()), r"lines such as $W := W - \alpha dW$"
+        )
+    for check in (check_places, check_times, check_values, check_use):
+        check(source, table, items)
+    check_mentions(source, table, items, [item for item in found if not item.formula.target])
+
+    used = {one.latex for item in items for one in [item.formula.target, *item.formula.reads]}
+    statements = []
+    for formula, section in items:
+        at = source.where(formula.start)
+        target = formula.target.latex
+        latex = text[formula.start : formula.end]
+        statements.append(
+            Statement(
+                latex, source.path, *at, section, table[target].of, target, formula.expression
+            )
+        )
+    chosen = {latex: symbol for latex, symbol in table.items() if latex in used}
+    return Rule(tuple(statements), chosen, dict(defaults or {}))
+
+
+def rule_of(module):
+    """The rule of an optimizer of the package, read from its module's file.
+
+    Args:
+        module: the module, or the optimizer's name.
+
+    Returns:
+        The rule; its defaults are those of the NumPy step.
+
+    Raises:
+        FormulaError: the formula cannot be read.
+
+    Example:
+        >>> rule = rule_of("AdamW")
+        >>> rule.statements[4].latex, rule.statements[4].path, rule.defaults["weight_decay"]
+        ('W := W - \\\\alpha \\\\lambda W', 'optimizers/adamw.py', 0.01)
+    """
+    if isinstance(module, str):
+        module = importlib.import_module(f"optimizers.{module.lower()}")
+    step = getattr(module, module.__name__.rpartition(".")[2] + "_step")
+    path = module.__name__.replace(".", "/") + ".py"
+    text, line = section_of(Path(module.__file__).read_text(encoding="utf-8"), path)
+    return read(text, path=path, line=line, defaults=defaults_of(step))
+
+
+def section_of(text, path):
+    r"""The formula section of a file's text, between its markers, and its first line.
+
+    Example:
+        >>> section_of("A\n% --8<-- [start:formula]\n$W$\n% --8<-- [end:formula]\n", "a.py")
+        ('$W$\n', 3)
+    """
+    lines = text.splitlines(keepends=True)
+    places = [[i for i, one in enumerate(lines) if marker in one] for marker in MARKERS]
+    if [len(place) for place in places] != [1, 1] or places[0] > places[1]:
+        raise ValueError(f"{path}: accepted: one line {MARKERS[0]} and, below it, one {MARKERS[1]}")
+    start, end = places[0][0] + 1, places[1][0]
+    return "".join(lines[start:end]), start + 1
+
+
+def defaults_of(step):
+    """The defaults of a step's keywords, without `maximize`, which no formula says."""
+    keywords = inspect.signature(step).parameters.values()
+    return {
+        one.name: one.default
+        for one in keywords
+        if one.default is not one.empty and one.name != "maximize"
+    }
+
+
+class Item(NamedTuple):
+    """A formula and the section that it stands in."""
+
+    formula: Formula
+    section: str
+
+
+def refuse(source, place, message, accepted):
+    """The error at a formula or at a symbol of one."""
+    return source.error(message, place.start, place.end, accepted)
+
+
+# Why a symbol of a kind is not assigned to.
+NOT_ASSIGNED = {
+    "hyper-parameter": "a hyper-parameter, which the caller gives",
+    "iteration": "the iteration, which counts itself",
+    "group": "a group of symbols, for prose only",
+}
+
+
+def check_places(source, table, items):
+    """Each assignment stands in a section, to a symbol that can be assigned, of one parameter."""
+    for formula, section in items:
+        target = table[formula.target.latex]
+        if not section:
+            raise refuse(source, formula, "an assignment before any section", WORDS)
+        if target.kind in NOT_ASSIGNED:
+            message = f"`{target.latex}` is {NOT_ASSIGNED[target.kind]}"
+            accepted = "an assignment to a parameter, a gradient, a state or an intermediate"
+            raise refuse(source, formula.target, message, accepted)
+        if (target.kind, section) == ("parameter", "initialize"):
+            message = f"`{target.latex}` starts where the caller says"
+            raise refuse(source, formula.target, message, "states, such as $V_{dw} = 0$")
+        for read in formula.reads:
+            symbol = table[read.latex]
+            if symbol.kind == "group":
+                members = [one.latex for one in table.values() if one.code == symbol.code]
+                message = f"`{symbol.latex}` is {NOT_ASSIGNED['group']}"
+                accepted = " or ".join(one for one in members if one != symbol.latex)
+                raise refuse(source, read, message, accepted)
+            if symbol.of not in ("", target.of):
+                message = f"`{symbol.latex}` belongs to {symbol.of}, and this line to {target.of}"
+                fits = [one.latex for one in table.values() if one[1:3] == symbol[1:3]]
+                accepted = " or ".join(one for one in fits if table[one].of == target.of)
+                raise refuse(source, read, message, accepted or "its counterpart in the table")
+
+
+def check_times(source, table, items):
+    """Indices of time say what the order of the lines says: then x_t is x, in place."""
+    styles, assigned = {}, set()
+    for formula, section in items:
+        target = formula.target
+        for one in [*formula.reads, target]:
+            kind = table[one.latex].kind
+            if one.time and kind in NOT_ASSIGNED:
+                message = f"`{one.latex}` is {NOT_ASSIGNED[kind]}: it has no index of time"
+                raise refuse(source, one, message, one.latex)
+            allowed = ("", "0") if section == "initialize" else ("", "t", "t-1")
+            if one.time not in allowed:
+                accepted = (
+                    "no index, or _0" if section == "initialize" else "no index, _t or _{t-1}"
+                )
+                message = f"the index {one.time} in the section '{section}'"
+                raise refuse(source, one, message, accepted)
+            if section == "iteration":
+                indexed = styles.setdefault(one.latex, bool(one.time))
+                if indexed != bool(one.time):
+                    message = f"`{one.latex}` is written with the index t and without"
+                    raise refuse(source, one, message, "one of the two in all lines")
+            if one.time == "t-1":
+                if one is target:
+                    message = "an assignment to an earlier iteration"
+                    raise refuse(source, one, message, "the index t")
+                if kind not in ("parameter", "state"):
+                    message = f"`{one.latex}`, {kind}, does not outlive its iteration"
+                    raise refuse(source, one, message, "the index t, or a state")
+                if one.latex in assigned:
+                    message = f"`{one.latex}` at t-1 is gone: a line above gave it the value at t"
+                    raise refuse(source, one, message, "this line above that one, or the index t")
+            given = kind == "gradient" or one.latex in assigned
+            if one.time == "t" and one is not target and not given:
+                message = f"`{one.latex}` at t has no value yet"
+                raise refuse(source, one, message, "the index t-1, or this line further down")
+        if section == "iteration":
+            assigned.add(target.latex)
+
+
+def check_values(source, table, items):
+    """Every symbol has a value when it is read, and every state when it is first updated."""
+    given = {"parameter", "gradient", "hyper-parameter"}
+    known = {latex for latex, symbol in table.items() if symbol.kind in given}
+    in_iteration = False
+    for formula, section in items:
+        if section == "iteration" and not in_iteration:
+            in_iteration = True
+            # Of Initialize only states last.
+            known = {latex for latex in known if table[latex].kind != "intermediate"}
+            known |= {latex for latex, symbol in table.items() if symbol.kind == "iteration"}
+        for read in formula.reads:
+            if read.latex not in known:
+                kind = table[read.latex].kind
+                accepted = {
+                    "state": f"a line in Initialize, such as ${read.latex} = 0$",
+                    "iteration": "no iteration in Initialize: it counts from 1 after it",
+                }.get(kind, f"a line above that assigns to {read.latex}")
+                raise refuse(source, read, f"`{read.latex}` has no value yet", accepted)
+        target = formula.target.latex
+        if section == "iteration" and table[target].kind == "state" and target not in known:
+            accepted = f"a line in Initialize, such as ${target} = 0$"
+            raise refuse(source, formula.target, f"`{target}` has no first value", accepted)
+        known.add(target)
+
+
+def check_use(source, table, items):
+    """Every line has a part in where the parameters go."""
+    for variable in dict.fromkeys(table[item.formula.target.latex].of for item in items):
+        own = [item for item in items if table[item.formula.target.latex].of == variable]
+        loop = [item.formula for item in own if item.section == "iteration"]
+        begin = [item.formula for item in own if item.section == "initialize"]
+        moved = {latex for latex, one in table.items() if one.kind == "parameter"}
+        moved = {latex for latex in moved if table[latex].of == variable}
+        # What an iteration reads of the one before it has to be alive at its end, and so on.
+        alive = moved
+        while True:
+            dead, needed = unread(loop, alive)
+            kept = {latex for latex in needed if table[latex].kind == "state"} | moved
+            if kept == alive:
+                break
+            alive = kept
+        dead += unread(begin, alive)[0]
+        for formula in dead:
+            latex = formula.target.latex
+            below = (loop if formula in loop else begin)[::-1]
+            below = below[: below.index(formula)]
+            if any(one.target.latex == latex for one in below):
+                message = f"a line below replaces this `{latex}` before anything reads it"
+            else:
+                message = f"`{latex}` is never used: nothing that moves {variable} reads it"
+            raise refuse(source, formula, message, "a line that has a part in the update, or none")
+        for latex, symbol in table.items():
+            given = symbol.of == variable and symbol.kind in ("parameter", "gradient")
+            if given and latex not in needed:
+                message = f"`{latex}` is never used: no line of {variable} reads it"
+                raise refuse(source, loop[0], message, f"lines that read {latex}")
+
+
+def unread(lines, alive):
+    """Of some lines, last first, those whose value nobody reads; and what is read before them.
+
+    Args:
+        lines: formulas in the order in which they run.
+        alive: the symbols that somebody reads after them.
+
+    Returns:
+        The dead formulas, and the symbols that have to have a value before the first line.
+    """
+    dead, alive = [], set(alive)
+    for formula in reversed(lines):
+        if formula.target.latex in alive:
+            alive.discard(formula.target.latex)
+            alive |= {read.latex for read in formula.reads}
+        else:
+            dead.insert(0, formula)
+    return dead, alive
+
+
+def check_mentions(source, table, items, mentions):
+    """What the prose mentions, some line uses."""
+    used = {one.latex for item in items for one in [item.formula.target, *item.formula.reads]}
+    codes = {table[latex].code for latex in used}
+    for formula, _ in mentions:
+        for read in formula.reads:
+            symbol = table[read.latex]
+            in_use = symbol.code in codes if symbol.kind == "group" else read.latex in used
+            if not in_use and symbol.kind != "iteration":
+                message = f"`{read.latex}` is mentioned and never used"
+                raise refuse(
+                    source, read, message, "symbols of the lines: " + "  ".join(sorted(used))
+                )

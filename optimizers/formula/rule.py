@@ -1,0 +1,307 @@
+"""An update rule that was read from LaTeX, and its run on NumPy arrays."""
+
+import math
+import operator
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+import sympy
+
+from . import printers
+from .expressions import clip, divides, norm
+from .symbols import Symbol
+
+
+class Statement(NamedTuple):
+    """One assignment of a rule.
+
+    Args:
+        latex: its source, exactly as written.
+        path: the file.
+        line: the line in the file, from 1.
+        column: the column in the line, from 1.
+        section: "initialize" or "iteration".
+        variable: the parameter that it serves, "W" or "b".
+        target: the symbol that it assigns to, in LaTeX.
+        expression: what is assigned, a SymPy expression over LaTeX names.
+    """
+
+    latex: str
+    path: str
+    line: int
+    column: int
+    section: str
+    variable: str
+    target: str
+    expression: sympy.Expr
+
+
+class Line(NamedTuple):
+    """One statement as it ran: the values that it read and the value that it gave."""
+
+    statement: Statement
+    reads: dict
+    value: np.ndarray
+
+
+class Moment(NamedTuple):
+    """One moment of a run: the iteration, every quantity at its end, the lines that ran."""
+
+    t: int
+    values: dict
+    lines: list
+
+
+@dataclass(frozen=True)
+class Rule:
+    r"""An update rule as a program.
+
+    Args:
+        statements: the assignments, in reading order.
+        symbols: the symbols that they use, by LaTeX.
+        defaults: values of hyper-parameters that the caller may leave out.
+
+    Example:
+        >>> from .reader import read
+        >>> rule = read(r"On iteration $t$: $W := W - \alpha dW$", defaults={"lr": 0.5})
+        >>> rule.step(np.array([1.0, 2.0]), np.array([1.0, -1.0]), {})
+        (array([0.5, 2.5]), {'step': 1})
+        >>> print(rule)
+        On iteration t
+            W := W - \alpha dW
+    """
+
+    statements: tuple[Statement, ...]
+    symbols: dict[str, Symbol]
+    defaults: dict = field(default_factory=dict)
+
+    def __str__(self):
+        text = []
+        for section, title in (("initialize", "Initialize"), ("iteration", "On iteration t")):
+            chosen = [one.latex for one in self.statements if one.section == section]
+            text += [title, *(f"    {latex}" for latex in chosen)] if chosen else []
+        return "\n".join(text)
+
+    @property
+    def variables(self):
+        """The parameters that the rule moves, such as ("W", "b")."""
+        return tuple(dict.fromkeys(one.variable for one in self.statements))
+
+    @property
+    def hyperparameters(self):
+        """The keywords of `step` that the rule reads, such as ["lr", "betas", "eps"]."""
+        kinds = [one.code for one in self.symbols.values() if one.kind == "hyper-parameter"]
+        names = [code.partition("[")[0] for code in kinds]
+        # In the order of the defaults, which is the signature's, when there are any.
+        known = [name for name in self.defaults if name in names]
+        return list(dict.fromkeys([*known, *names]))
+
+    @property
+    def states(self):
+        """The keys of the state besides "step", such as ["exp_avg", "exp_avg_sq"]."""
+        kinds = [one.code for one in self.symbols.values() if one.kind == "state"]
+        return list(dict.fromkeys(kinds))
+
+    @property
+    def initialize_reads_gradient(self):
+        """Whether Initialize uses a gradient, and so takes the first call for itself."""
+        return any(
+            self.symbols[symbol.name].kind == "gradient"
+            for one in self.lines(section="initialize")
+            for symbol in one.expression.free_symbols
+        )
+
+    def lines(self, variable=None, section=None):
+        """The statements, of one variable or section or of all."""
+        return [
+            one
+            for one in self.statements
+            if variable in (None, one.variable) and section in (None, one.section)
+        ]
+
+    def code(self, latex):
+        """The name in the code of a symbol, such as "betas[1]"."""
+        return self.symbols[latex].code
+
+    def step(self, param, grad, state, *, variable=None, maximize=False, **hyper):
+        r"""One step on NumPy arrays, out of place, called as the NumPy steps are.
+
+        Args:
+            param: the parameter, an array of any shape.
+            grad: its gradient, of the same shape.
+            state: what the last step returned; an empty dict starts.
+            variable: whose lines run, one of `variables`; the first unless said.
+            maximize: climb instead of descend.
+            hyper: the hyper-parameters by their names in the code.
+
+        Returns:
+            The new parameter and the new state.
+
+        Raises:
+            TypeError: a hyper-parameter is missing or unknown.
+
+        Example:
+            >>> from optimizers.formula import rule_of
+            >>> param, state = np.array([1.0, -2.0]), {}
+            >>> for grad in ([0.5, 0.1], [0.4, -0.3]):
+            ...     param, state = rule_of("Adam").step(param, np.array(grad), state, lr=0.1)
+            >>> print(param, state["exp_avg"], state["exp_avg_sq"])
+            [ 0.80118742 -2.05058101] [ 0.085 -0.021] [4.0975e-04 9.9990e-05]
+        """
+        values = self._run(param, grad, state, variable, maximize, hyper)[-1].values
+        return values[variable or self.variables[0]], self._state(values, state)
+
+    def trace(self, param, grads, *, variable=None, maximize=False, **hyper):
+        r"""Every quantity of a run, one moment after the other.
+
+        Args:
+            param: the parameter at the start, an array or a number.
+            grads: the gradients, one per call of `step`.
+            variable: whose lines run, one of `variables`; the first unless said.
+            maximize: climb instead of descend.
+            hyper: the hyper-parameters by their names in the code.
+
+        Returns:
+            A list of `Moment`: t = 0 is Initialize, then one for each iteration.
+
+        Raises:
+            TypeError: a hyper-parameter is missing or unknown.
+
+        Example:
+            >>> from optimizers.formula import rule_of
+            >>> for moment in rule_of("Adam").trace(1.0, [0.5, 0.4], lr=0.1):
+            ...     print(moment.t, moment.values["W"], moment.values["V_{dw}"])
+            0 1.0 0
+            1 0.900000002 0.04999999999999999
+            2 0.8011874237702178 0.08499999999999999
+        """
+        variable, moments, state = variable or self.variables[0], [], {}
+        for grad in grads:
+            moments += self._run(param, grad, state, variable, maximize, hyper)
+            values = moments[-1].values
+            param, state = values[variable], self._state(values, state)
+        return moments
+
+    def python(self):
+        """The rule as a NumPy function `step`, called as the NumPy steps are; see `printers`."""
+        return printers.python(self)
+
+    def javascript(self):
+        """The rule as an ES module with a function `step`; see `printers`."""
+        return printers.javascript(self)
+
+    def _run(self, param, grad, state, variable, maximize, hyper):
+        """The moments of one call: Initialize on the first, and an iteration where there is one."""
+        variable = variable or self.variables[0]
+        if variable not in self.variables:
+            raise ValueError(f"no lines for {variable!r}, only for {', '.join(self.variables)}")
+        # No formula says "maximize": to climb is to descend along the negative gradient.
+        given = {"parameter": param, "gradient": -grad if maximize else grad}
+        calls, options = state.get("step", 0), self._options(hyper)
+        values, moments = {}, []
+        for latex, symbol in self.symbols.items():
+            if symbol.kind == "hyper-parameter":
+                name, _, index = symbol.code.rstrip("]").partition("[")
+                values[latex] = options[name][int(index)] if index else options[name]
+            elif symbol.of == variable and symbol.kind in given:
+                values[latex] = given[symbol.kind]
+            elif symbol.of == variable and symbol.kind == "state" and calls:
+                values[latex] = state[symbol.code]
+        if not calls:
+            moments.append(self._moment(0, "initialize", variable, values))
+        if calls or not self.initialize_reads_gradient:
+            # An Initialize that takes a gradient takes a call, and t counts the calls after it.
+            t = calls if self.initialize_reads_gradient else calls + 1
+            moments.append(self._moment(t, "iteration", variable, values))
+        return moments
+
+    def _moment(self, t, section, variable, values):
+        """Run the lines of one section; `values` changes as they say."""
+        if section == "iteration":
+            values.update({latex: t for latex, one in self.symbols.items() if one.code == "step"})
+        ran = []
+        for statement in self.lines(variable, section):
+            names = [symbol.name for symbol in statement.expression.free_symbols]
+            value = evaluate(statement.expression, values)
+            if section == "initialize" and np.ndim(value) < np.ndim(values[variable]):
+                value = np.full_like(values[variable], value)
+            ran.append(Line(statement, {name: values[name] for name in sorted(names)}, value))
+            values[statement.target] = value
+        quantities = {
+            latex: value for latex, value in values.items() if self.symbols[latex].of == variable
+        }
+        return Moment(t, quantities, ran)
+
+    def _state(self, values, state):
+        """The new state, under the names of the code."""
+        names = {latex: self.symbols[latex] for latex in values}
+        kept = {one.code: values[latex] for latex, one in names.items() if one.kind == "state"}
+        return {"step": state.get("step", 0) + 1, **kept}
+
+    def _options(self, hyper):
+        """The hyper-parameters of one call."""
+        options = {**self.defaults, **hyper}
+        unknown = hyper.keys() - set(self.hyperparameters)
+        missing = set(self.hyperparameters) - options.keys()
+        if unknown or missing:
+            say = "unknown" if unknown else "missing"
+            raise TypeError(f"{say} hyper-parameter: {', '.join(sorted(unknown or missing))}")
+        return options
+
+
+def power(base, exponent):
+    """A power; a bound with the exponent None does not bind.
+
+    `clip_exp=None` switches clipping off, and there is no number c for which t^c would: so None
+    as an exponent gives infinity, and clipping to infinity is none.
+    """
+    return math.inf if exponent is None else base**exponent
+
+
+# What computes each SymPy function; sums go from left to right.
+OPERATIONS = {
+    sympy.Add: lambda *parts: reduce(operator.add, parts),
+    sympy.Pow: power,
+    sympy.Max: lambda *parts: reduce(np.maximum, parts),
+    sympy.Min: lambda *parts: reduce(np.minimum, parts),
+    sympy.Abs: np.abs,
+    sympy.sign: np.sign,
+    clip: np.clip,
+    norm: lambda inner: np.linalg.norm(np.ravel(inner)),
+}
+
+
+def evaluate(expression, values):
+    r"""The value of an expression, computed in the order written.
+
+    Args:
+        expression: a SymPy expression, unevaluated.
+        values: the values of its symbols.
+
+    Returns:
+        An array or a number.
+
+    Example:
+        >>> x, y = sympy.symbols("x y")
+        >>> evaluate(sympy.Max(x, sympy.sqrt(y)), {"x": np.array([1.0, 5.0]), "y": 9})
+        array([3., 5.])
+    """
+    if expression.is_Symbol:
+        return values[expression.name]
+    if expression.is_Number:
+        return int(expression) if expression.is_Integer else float(expression)
+    if expression.is_Pow and expression.exp == sympy.Rational(1, 2):
+        return np.sqrt(evaluate(expression.base, values))
+    if expression.is_Mul:
+        first, *rest = expression.args
+        result = evaluate(first, values)
+        for factor in rest:
+            # SymPy has no quotient: it multiplies by the power -1, which would round twice.
+            if divides(factor):
+                result = result / evaluate(factor.base, values)
+            else:
+                result = result * evaluate(factor, values)
+        return result
+    return OPERATIONS[expression.func](*(evaluate(part, values) for part in expression.args))

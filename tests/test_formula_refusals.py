@@ -1,0 +1,167 @@
+"""The reader never guesses: what it does not understand is an error with place and remedy."""
+
+import pytest
+
+from optimizers.formula import FormulaError, read
+
+# A rule that reads; each case replaces one piece of it.
+RULE = r"""Initialize: $V_{dw} = 0$
+
+On iteration $t$: Compute $dW$.
+
+$V_{dw} = \beta_1 V_{dw} + dW$, $W := W - \alpha V_{dw}$
+"""
+
+# What is replaced; by what, the offending piece between ⟦ and ⟧; words of the message; words of
+# what would be accepted.
+CASES = [
+    # What is not of the dialect.
+    (r"+ dW$", r"+ dW⟦'⟧$", "cannot read `'`", "letters, digits"),
+    (r"+ dW$", r"+ dW ⟦<⟧ 1$", "cannot read `<`", "letters, digits"),
+    (r"+ dW$", r"+ dW⟦!⟧$", "cannot read `!`", "letters, digits"),
+    (r"+ dW$", r"+ ⟦$⟧", "ends too early", "a number, a symbol"),
+    (r"+ dW$", r"+ ⟦)⟧$", "cannot read `)`", "a symbol, a bracket"),
+    (r"+ dW$", r"+ (dW⟦]⟧$", "cannot read `]`", ")"),
+    (r"+ dW$", r"+ (dW⟦$⟧", "ends too early", ")"),
+    (r"+ dW$", r"+ dW^1⟦0⟧$", "cannot read `0`", r"\cdot"),
+    (r"+ dW$", r"+ dW ⟦2⟧$", "cannot read `2`", r"\cdot"),
+    (r"+ dW$", r"+ 1 ⟦00⟧$", "cannot read `00`", r"\cdot"),
+    (r"+ dW$", r"+ \sqrt ⟦dW⟧$", "cannot read `dW`", "{"),
+    (r"+ dW$", r"+ \sqrt⟦[⟧3]{dW}$", "cannot read `[`", "{"),
+    (r"+ dW$", r"+ \frac⟦12⟧$", "cannot read `12`", "{"),
+    (r"+ dW$", r"+ ⟦\operatorname{mean}⟧(dW)$", "cannot read `\\operatorname{mean}`", "a symbol"),
+    (r"+ dW$", r"+ dW ⟦\text{if}⟧ t$", r"cannot read `\text{if}`", "the end of the formula"),
+    (r"+ dW$", r"+ \max ⟦dW⟧$", "cannot read `dW`", "("),
+    (r"+ dW$", r"+ ⟦\max(dW)⟧$", "1 arguments to maximum", "2 or 3"),
+    (r"+ dW$", r"+ ⟦\operatorname{clip}(dW, 1)⟧$", "2 arguments to clip", "3"),
+    (r"+ dW$", r"+ \lVert dW \rVert⟦_1⟧$", "a norm other than the Euclidean", "_2"),
+    (r"+ dW$", r"+ |dW⟦$⟧", "ends too early", "closing |"),
+    (r"+ dW$", r"+ |dW |t||⟦$⟧", "ends too early", "a symbol"),
+    (r"+ dW$", r"+ dW^{2}⟦^⟧{3}$", "cannot read `^`", "+"),
+    (r"+ dW$", r"⟦=⟧ dW$", "cannot read `=`", "+"),
+    (r"+ dW$", r"+ dW \\ ⟦dW⟧$", "assigns nothing", "assignments only"),
+    (r"+ dW$", r"+ dW, ⟦t⟧$", "assigns nothing", "assignments only"),
+    # What can be read in two ways.
+    (r"+ dW$", r"+ ⟦dW / 2 t⟧$", "above or below the line", r"\frac"),
+    (r"+ dW$", r"+ ⟦dW / 2 / t⟧$", "above or below the line", r"\frac"),
+    (r"+ dW$", r"+ ⟦dW / 2 \cdot t⟧$", "above or below the line", r"\frac"),
+    (r"+ dW$", r"+ dW ⟦(t)⟧$", "a product with t, or a value at t", r"\cdot"),
+    (r"+ dW$", r"+ dW ⟦(t - 1)⟧$", "a product with t, or a value at t", "_{t-1}"),
+    # Symbols.
+    (r"+ dW$", r"+ ⟦dX⟧$", "unknown symbol `dX`", "dW"),
+    (r"+ dW$", r"+ ⟦q⟧$", "unknown symbol `q`", r"\alpha"),
+    (r"+ dW$", r"+ ⟦dw⟧$", "unknown symbol `dw`", "dW"),
+    (r"+ dW$", r"+ ⟦V_{dW}⟧$", "unknown symbol `V_{dW}`", "V_{dw}"),
+    (r"+ dW$", r"+ ⟦\hat{V}_{dw}⟧$", r"unknown symbol `\hat{V}_{dw}`", "V_{dw}"),
+    (r"+ dW$", r"+ ⟦V_{dw}^{\text{hat}}⟧$", r"unknown symbol `V_{dw}^{\text{hat}}`", "V_{dw}"),
+    (r"+ dW$", r"+ ⟦\beta_3⟧ dW$", "unknown symbol", r"\beta_1"),
+    (r"+ dW$", r"+ ⟦\nabla⟧ W$", "unknown symbol", "dW"),
+    (r"+ dW$", r"+ dW^⟦\gamma⟧$", "unknown symbol", r"\alpha"),
+    (r"+ dW$", r"+ dW + ⟦V⟧$", "a group of symbols", "V_{dw} or V_{db}"),
+    (r"+ dW$", r"+ dW + ⟦db⟧$", "`db` belongs to b, and this line to W", "dW"),
+    (r"Compute $dW$", r"Compute $⟦dQ⟧$", "unknown symbol", "dW"),
+    # Assignments that cannot be.
+    (r"$W :=", r"$⟦2 W⟧ :=", "to more than a symbol", "W :="),
+    (r"$W :=", r"$⟦\alpha⟧ = 0.1$, $W :=", "which the caller gives", "a parameter"),
+    (r"$W :=", r"$⟦t⟧ := t + 1$, $W :=", "which counts itself", "a parameter"),
+    (r"$W :=", r"$⟦V⟧ := dW$, $W :=", "for prose only", "a parameter"),
+    (r"V_{dw} = 0$", r"V_{dw} = 0$, $⟦W⟧ = 0$", "starts where the caller says", "V_{dw} = 0"),
+    (r"V_{dw} = 0", r"V_{dw} = ⟦t⟧", "`t` has no value yet", "it counts from 1"),
+    # Values that are not there yet.
+    (
+        RULE[: RULE.index("+ dW$")],
+        r"On iteration $t$: $V_{dw} = \beta_1 ⟦V_{dw}⟧ ",
+        "no value yet",
+        "$V_{dw} = 0$",
+    ),
+    (r"- \alpha V_{dw}", r"- ⟦dW^{\text{clipped}}⟧", "no value yet", "a line above"),
+    (r"$W :=", r"$⟦S_{dw}⟧ = dW$, $W :=", "no first value", "$S_{dw} = 0$"),
+    # Lines without a part in the update.
+    (
+        r"$V_{dw} = \beta_1 V_{dw} + dW$, ",
+        r"$⟦V_{dw} = \beta_1 V_{dw} + dW⟧$, $V_{dw} = dW$, ",
+        "a line below replaces this `V_{dw}`",
+        "or none",
+    ),
+    (r"$W :=", r"$⟦dW^{\text{clipped}} = dW⟧$, $W :=", "nothing that moves W reads it", "or none"),
+    (r"V_{dw} = 0$", r"V_{dw} = 0$, $⟦S_{dw} = 0⟧$", "`S_{dw}` is never used", "or none"),
+    (
+        r"V_{dw} = \beta_1 V_{dw} + dW$, $W := W - \alpha V_{dw}$",
+        r"⟦V_{dw} = \beta_1 V_{dw} + dW⟧$, $W := W - \alpha dW$",
+        "nothing that moves W reads it",
+        "or none",
+    ),
+    (r"$V_{dw} = 0$", r"$⟦V_{dw} = dW⟧$, $V_{dw} = 0$", "a line below replaces", "or none"),
+    (
+        r"V_{dw} = \beta_1 V_{dw} + dW$, $W := W - \alpha V_{dw}$",
+        r"⟦V_{dw} = \beta_1 V_{dw} + dW⟧$, $W := \alpha V_{dw}$",
+        "`W` is never used: no line of W reads it",
+        "lines that read W",
+    ),
+    (
+        r"V_{dw} = \beta_1 V_{dw} + dW$",
+        r"⟦V_{dw} = \beta_1 V_{dw} + W⟧$",
+        "`dW` is never used: no line of W reads it",
+        "lines that read dW",
+    ),
+    (r"$W := W - \alpha V_{dw}", r"$b := b - \alpha ⟦V_{dw}⟧", "and this line to b", "V_{db}"),
+    (r"Compute $dW$", r"Compute $⟦db⟧$", "mentioned and never used", "dW"),
+    (r"Compute $dW$", r"Compute $⟦S⟧$", "mentioned and never used", "dW"),
+    (r"Compute $dW$", r"With $⟦\lambda⟧$", "mentioned and never used", "dW"),
+    # Sections and the text around the formulas.
+    ("Initialize: $V_{dw} = 0$", "First $⟦V_{dw} = 0⟧$", "before any section", "'Initialize'"),
+    ("On iteration", "⟦Initialize⟧", "after the section 'initialize'", "once each"),
+    ("On iteration", "⟦مقداردهی اولیه⟧", "after the section 'initialize'", "در تکرار"),
+    (r"$W := W - \alpha V_{dw}$", r"⟦$⟧W := W - \alpha V_{dw}", "without its partner", r"\$"),
+    (r"+ dW$, $W", r"+ dW$, ⟦:=⟧ $W", "LaTeX outside of a formula", "$…$"),
+    (r"$W := W - \alpha V_{dw}$", r"W ⟦:=⟧ W", "LaTeX outside of a formula", "$…$"),
+    (r"Compute $dW$", r"Compute ⟦\alpha⟧", "LaTeX outside of a formula", "$…$"),
+    (r"Compute $dW$", r"Compute dW⟦^{⟧2}", "LaTeX outside of a formula", "$…$"),
+    (RULE[:-1], "⟦Initialize: nothing⟧", "no assignment", r"$W := W -"),
+    # Indices of time.
+    (r"V_{dw} = 0", r"⟦V_{dw,t}⟧ = 0", "the index t in the section 'initialize'", "_0"),
+    (r"= \beta_1 V_{dw}", r"= \beta_1 ⟦V_{dw,0}⟧", "the index 0 in the section 'iter", "_{t-1}"),
+    (
+        r"V_{dw} = \beta_1 V_{dw} +",
+        r"⟦V_{dw}⟧ = \beta_1 V_{dw,t-1} +",
+        "`V_{dw}` is written with the index t and without",
+        "one of the two",
+    ),
+    (r"\alpha V", r"⟦\alpha_t⟧ V", "it has no index of time", r"\alpha"),
+    (r"+ dW$", r"+ ⟦dW_{t-1}⟧$", "does not outlive its iteration", "a state"),
+    (r"$W := W - \alpha", r"$⟦W_{t-1}⟧ := W_{t-1} - \alpha", "an earlier iteration", "index t"),
+    (r"$W := W - \alpha", r"$W_t := ⟦W_t⟧ - \alpha", "at t has no value yet", "t-1"),
+    (
+        r"$V_{dw} = \beta_1 V_{dw} + dW$, $W := W - \alpha V_{dw}$",
+        r"$V_{dw,t} = V_{dw,t-1} + dW_t$, $W_t = W_{t-1} - \alpha ⟦V_{dw,t-1}⟧$",
+        "at t-1 is gone",
+        "this line above that one",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "accepted"), CASES, ids=[new for _, new, *_ in CASES]
+)
+def test_what_is_not_understood_is_refused(old, new, message, accepted):
+    assert RULE.count(old) == 1
+    marked = RULE.replace(old, new)
+    start, end = marked.index("⟦"), marked.index("⟧") - 1
+    text = marked.replace("⟦", "").replace("⟧", "")
+    line, column = text[:start].count("\n") + 101, start - text.rfind("\n", 0, start)
+    with pytest.raises(FormulaError) as raised:
+        read(text, path="page.md", line=101)
+    error = raised.value
+    place, source, carets, choice = str(error).split("\n")
+    assert place.startswith(f"page.md:{line}:{column}: ")
+    assert source == "    " + text.split("\n")[line - 101]
+    assert carets == " " * (column + 3) + "^" * (end - start)
+    assert (error.path, error.line, error.column) == ("page.md", line, column)
+    assert error.piece == text[start:end]
+    assert message in place
+    assert choice.startswith("accepted: ")
+    assert accepted in choice
+
+
+def test_the_rule_of_the_cases_is_not_refused():
+    assert read(RULE).variables == ("W",)
