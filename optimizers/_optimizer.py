@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 INVALID = {
     "lr": "Invalid learning rate: {}",
@@ -15,22 +16,25 @@ INVALID = {
     "clip_exp": "Invalid clip_exp value: {}",
 }
 
-# Options of torch.optim that say how to compute, not what: a saved one does not matter here.
+# Flags of torch.optim that say how to compute, not what; a saved one does not matter here.
 HOW = {
     "foreach": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
     "capturable": "use torch.compile(optimizer.step) instead of a graph capture",
-    "differentiable": "use the optimizer of torch.optim or torch-adopt, which has it",
+    "differentiable": "use torch.optim.Adam or torch.optim.AdamW, which have it",
     "fused": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
 }
-INSTEAD = {"amsgrad": "use ADOPT, which converges without it, or torch.optim", **HOW}
+INSTEAD = {
+    "amsgrad": "use ADOPT, which converges without it, or torch.optim",
+    "decoupled_weight_decay": "use AdamW",
+    **HOW,
+}
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """Refuse what no optimizer here can use, in torch.optim's words where it has any.
+    """Refuse what no optimizer can use, in torch.optim's words where it has any.
 
     Raises:
-        ValueError: an option is negative, infinite or NaN, a beta is outside [0, 1), or a flag of
-            torch.optim is set that is not supported here.
+        ValueError: an option is negative, infinite or NaN, or a beta is outside [0, 1).
 
     Example:
         >>> check_options({"lr": 1e-3, "betas": (0.9, 1.0)})
@@ -51,14 +55,20 @@ def check_options(options: dict[str, Any]) -> None:
             raise ValueError(f"betas must be both floats: {options['betas']}")
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
-    for name, instead in INSTEAD.items():
-        if options.get(name):
-            raise ValueError(f"{name}={options[name]} is not supported: {instead}")
+
+
+def capturing() -> bool:
+    """Whether a CUDA graph is recorded, which would repeat this step's bias correction for ever."""
+    return (
+        not is_compiling()
+        and torch.cuda.is_initialized()
+        and torch.cuda.is_current_stream_capturing()
+    )
 
 
 def number(tensor: Tensor) -> float:
     """What a one-element tensor holds, under torch.compile as a symbol rather than a graph break."""
-    if torch.compiler.is_compiling():
+    if is_compiling():
         with torch._dynamo.patch_dynamo_config(capture_scalar_outputs=True):
             return tensor.item()
     return tensor.item()
@@ -91,7 +101,8 @@ class Optimizer(torch.optim.Optimizer):
     def __init__(self, params: Iterable, defaults: dict[str, Any], **flags: bool | None) -> None:
         for name in flags.keys() - INSTEAD.keys():
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument '{name}'")
-        check_options({**defaults, **flags})
+        self.defaults = defaults
+        self._check_group({**defaults, **{name: flag for name, flag in flags.items() if flag}})
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -129,13 +140,7 @@ class Optimizer(torch.optim.Optimizer):
         Raises:
             RuntimeError: a gradient is sparse, or a CUDA graph is being captured.
         """
-        compiling = torch.compiler.is_compiling()
-        if (
-            not compiling
-            and torch.cuda.is_initialized()
-            and torch.cuda.is_current_stream_capturing()
-        ):
-            # A captured graph would repeat the bias correction of this one step for ever.
+        if capturing():
             raise RuntimeError(f"{type(self).__name__} cannot be captured: {HOW['capturable']}")
         loss = None
         if closure is not None:
@@ -144,7 +149,7 @@ class Optimizer(torch.optim.Optimizer):
         for group in self.param_groups:
             if isinstance(lr := group["lr"], Tensor):
                 # Not a number where it need not be one: torch.optim computes with the tensor.
-                group = {**group, "lr": number(lr) if compiling else lr.squeeze()}
+                group = {**group, "lr": number(lr) if is_compiling() else lr.squeeze()}
             for param in group["params"]:
                 if param.grad is not None:
                     self._step_one(param, param.grad, group)
@@ -159,18 +164,12 @@ class Optimizer(torch.optim.Optimizer):
             # On the CPU, so that reading it does not wait for the device.
             state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
             for name in self.state_names:
-                state[name] = torch.zeros_like(
-                    param, dtype=dtype, memory_format=torch.preserve_format
-                )
+                state[name] = torch.zeros_like(param, dtype=dtype)
         state["step"] += 1
         moments = {name: real(state[name]) for name in self.state_names}
+        moments["step"] = number(state["step"])
         work, grad = param.to(dtype), real(grad.to(dtype))
-        update(
-            real(work),
-            -grad if group["maximize"] else grad,
-            {"step": number(state["step"]), **moments},
-            group,
-        )
+        update(real(work), -grad if group["maximize"] else grad, moments, group)
         if work.dtype != param.dtype:
             param.copy_(work)
 
@@ -191,12 +190,14 @@ class Optimizer(torch.optim.Optimizer):
 
     def _check_group(self, group: dict[str, Any]) -> None:
         check_options(group)
-        # What tells apart the state dicts of torch.optim, torch-adopt and this package.
-        for name in ("amsgrad", "decoupled_weight_decay"):
-            if name in group and group[name] != self.defaults.get(name):
+        for name, instead in INSTEAD.items():
+            if group.get(name) and group[name] != self.defaults.get(name):
+                raise ValueError(f"{name}={group[name]} is not supported: {instead}")
+        # By these a saved group tells of which algorithm it is; `decouple` ADOPT lets one choose.
+        for name in ("amsgrad", "decoupled_weight_decay", "decouple"):
+            own = self.defaults.get(name)
+            if name in group and (own is None or (group[name] != own and name in INSTEAD)):
                 raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
-        if "decouple" in group and "decouple" not in self.defaults:
-            raise ValueError(f"decouple={group['decouple']} is not {type(self).__name__}")
 
     def _as_own(self, saved: dict[str, Any]) -> dict[str, Any]:
         groups, state = [], dict(saved["state"])
@@ -213,12 +214,13 @@ class Optimizer(torch.optim.Optimizer):
         return {**saved, "state": state, "param_groups": groups}
 
     def _as_own_state(self, param: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
-        state = {"step": torch.tensor(float(saved["step"]), dtype=torch.float32, device="cpu")}
+        if missing := {"step", *self.state_names} - saved.keys():
+            raise ValueError(f"loaded state dict has a state without {min(missing)}")
+        state = {name: deepcopy(saved[name]) for name in saved.keys() - self.state_names}
+        state["step"] = torch.tensor(float(saved["step"]), dtype=torch.float32, device="cpu")
         for name in self.state_names:
-            if name not in saved:
-                raise ValueError(f"loaded state dict has no {name} for a parameter with state")
             if saved[name].shape != param.shape:
                 shapes = f"{tuple(saved[name].shape)} for a parameter of {tuple(param.shape)}"
                 raise ValueError(f"loaded state dict has {name} of shape {shapes}")
             state[name] = torch.empty_like(param, dtype=state_dtype(param)).copy_(saved[name])
-        return {**{name: deepcopy(saved[name]) for name in saved.keys() - state.keys()}, **state}
+        return state

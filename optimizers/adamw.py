@@ -126,11 +126,11 @@ class AdamW(Optimizer):
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
-            amsgrad=amsgrad,
+            amsgrad=False,
             decoupled_weight_decay=True,
             maximize=maximize,
         )
-        super().__init__(params, defaults, **flags)
+        super().__init__(params, defaults, amsgrad=amsgrad, **flags)
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"]
