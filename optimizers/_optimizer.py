@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 INVALID = {
     "lr": "Invalid learning rate: {}",
@@ -14,9 +16,22 @@ INVALID = {
     "clip_exp": "Invalid clip_exp value: {}",
 }
 
+# Flags of torch.optim that say how to compute, not what; a saved one does not matter here.
+HOW = {
+    "foreach": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
+    "capturable": "use torch.compile(optimizer.step) instead of a graph capture",
+    "differentiable": "use torch.optim.Adam or torch.optim.AdamW, which have it",
+    "fused": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
+}
+INSTEAD = {
+    "amsgrad": "use ADOPT, which converges without it, or torch.optim",
+    "decoupled_weight_decay": "use AdamW",
+    **HOW,
+}
+
 
 def check_options(options: dict[str, Any]) -> None:
-    """Refuse what no optimizer here can use, in torch.optim's words.
+    """Refuse what no optimizer can use, in torch.optim's words where it has any.
 
     Raises:
         ValueError: an option is negative, infinite or NaN, or a beta is outside [0, 1).
@@ -26,14 +41,47 @@ def check_options(options: dict[str, Any]) -> None:
         Traceback (most recent call last):
         ValueError: Invalid beta parameter at index 1: 1.0
     """
+    if isinstance(options.get("lr"), Tensor) and options["lr"].numel() != 1:
+        raise ValueError(f"Tensor lr must be 1-element: {options['lr']}")
     for name, message in INVALID.items():
-        value = options.get(name)
+        value = options.get(name, 0.0)
+        if name == "clip_exp" and value is None:
+            continue
         # Infinity passes `0 <= value`, yet one step with it turns parameters into NaN.
-        if value is not None and not 0.0 <= value < math.inf:
+        if not 0.0 <= value < math.inf:
             raise ValueError(message.format(value))
     for index, beta in enumerate(options.get("betas", ())):
+        if isinstance(beta, Tensor):
+            raise ValueError(f"betas must be both floats: {options['betas']}")
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+
+
+def capturing() -> bool:
+    """Whether a CUDA graph is recorded, which would repeat this step's bias correction for ever."""
+    return (
+        not is_compiling()
+        and torch.cuda.is_initialized()
+        and torch.cuda.is_current_stream_capturing()
+    )
+
+
+def number(tensor: Tensor) -> float:
+    """What a one-element tensor holds, under torch.compile as a symbol rather than a graph break."""
+    if is_compiling():
+        with torch._dynamo.patch_dynamo_config(capture_scalar_outputs=True):
+            return tensor.item()
+    return tensor.item()
+
+
+def real(tensor: Tensor) -> Tensor:
+    """A complex number is optimized as two real ones."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
+def state_dtype(param: Tensor) -> torch.dtype:
+    """The dtype to compute in: with β₂ = 0.9999 a second moment in bfloat16 would never move."""
+    return torch.promote_types(param.dtype, torch.float32)
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -42,22 +90,42 @@ class Optimizer(torch.optim.Optimizer):
     Args:
         params: parameters, named parameters, or groups of either.
         defaults: the options of a group that does not set them itself.
+        flags: options of torch.optim that are accepted only to be refused when they are set.
 
     Raises:
-        ValueError: an option is out of range, or there are no parameters.
+        ValueError: an option is out of range or not supported, or there are no parameters.
     """
 
     state_names: ClassVar[tuple[str, ...]]
 
-    def __init__(self, params: Iterable, defaults: dict[str, Any]) -> None:
-        check_options(defaults)
+    def __init__(self, params: Iterable, defaults: dict[str, Any], **flags: bool | None) -> None:
+        for name in flags.keys() - INSTEAD.keys():
+            raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument '{name}'")
+        self.defaults = defaults
+        self._check_group({**defaults, **{name: flag for name, flag in flags.items() if flag}})
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its own options are checked like the constructor's."""
         if isinstance(param_group, dict):
-            check_options(param_group)
+            self._check_group(param_group)
         super().add_param_group(param_group)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a saved state, which is copied; options that it lacks keep their value.
+
+        Args:
+            state_dict: from this class, from torch.optim's of the same name, or from torch-adopt.
+
+        Raises:
+            ValueError: the state belongs to other parameters or to another algorithm.
+        """
+        # The last pre-hook sees what the others made of the state dict.
+        hook = self.register_load_state_dict_pre_hook(type(self)._as_own)
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            hook.remove()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -70,29 +138,89 @@ class Optimizer(torch.optim.Optimizer):
             The closure's loss, or None.
 
         Raises:
-            RuntimeError: a gradient is sparse.
+            RuntimeError: a gradient is sparse, or a CUDA graph is being captured.
         """
+        if capturing():
+            raise RuntimeError(f"{type(self).__name__} cannot be captured: {HOW['capturable']}")
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            if isinstance(lr := group["lr"], Tensor):
+                # Not a number where it need not be one: torch.optim computes with the tensor.
+                group = {**group, "lr": number(lr) if is_compiling() else lr.squeeze()}
             for param in group["params"]:
                 if param.grad is not None:
                     self._step_one(param, param.grad, group)
         return loss
 
     def _step_one(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        if grad.is_sparse:
+        if grad.layout is not torch.strided:
             raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
-        state = self.state[param]
+        state, dtype, update = self.state[param], state_dtype(param), self.update
         if not state:
-            state["step"] = torch.tensor(0.0)
+            update = self.first_update
+            # On the CPU, so that reading it does not wait for the device.
+            state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
             for name in self.state_names:
-                state[name] = torch.zeros_like(param, memory_format=torch.preserve_format)
+                state[name] = torch.zeros_like(param, dtype=dtype)
         state["step"] += 1
-        self.update(param, -grad if group["maximize"] else grad, state, group)
+        moments = {name: real(state[name]) for name in self.state_names}
+        moments["step"] = number(state["step"])
+        work, grad = param.to(dtype), real(grad.to(dtype))
+        update(real(work), -grad if group["maximize"] else grad, moments, group)
+        if work.dtype != param.dtype:
+            param.copy_(work)
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Tensor], group: dict[str, Any]):
-        """Move one parameter in place; `state["step"]` already counts this call."""
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]):
+        """Move one parameter in place.
+
+        Args:
+            param: real, in float32 at least, as all that follows; to be written to.
+            grad: its gradient, not to be written to.
+            state: the number `step`, which counts this call, and tensors to be written to.
+            group: the options.
+        """
         raise NotImplementedError
+
+    def first_update(self, param, grad, state, group):
+        """Do the same on the call that has made the state, unless the formula says otherwise."""
+        self.update(param, grad, state, group)
+
+    def _check_group(self, group: dict[str, Any]) -> None:
+        check_options(group)
+        for name, instead in INSTEAD.items():
+            if group.get(name) and group[name] != self.defaults.get(name):
+                raise ValueError(f"{name}={group[name]} is not supported: {instead}")
+        # By these a saved group tells of which algorithm it is; `decouple` ADOPT lets one choose.
+        for name in ("amsgrad", "decoupled_weight_decay", "decouple"):
+            own = self.defaults.get(name)
+            if name in group and (own is None or (group[name] != own and name in INSTEAD)):
+                raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+
+    def _as_own(self, saved: dict[str, Any]) -> dict[str, Any]:
+        groups, state = [], dict(saved["state"])
+        for group, own in zip(saved["param_groups"], self.param_groups, strict=False):
+            group = {**own, **{name: group[name] for name in group.keys() - HOW.keys()}}
+            self._check_group(group)
+            groups.append(group)
+            for key, param in zip(group["params"], own["params"], strict=False):
+                if values := state.pop(key, None):
+                    # torch.optim casts what is keyed as it was saved to the parameter's dtype, half
+                    # precision included, and leaves alone what is keyed by parameter.
+                    state[param] = self._as_own_state(param, values)
+        groups += saved["param_groups"][len(groups) :]
+        return {**saved, "state": state, "param_groups": groups}
+
+    def _as_own_state(self, param: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
+        if missing := {"step", *self.state_names} - saved.keys():
+            raise ValueError(f"loaded state dict has a state without {min(missing)}")
+        state = {name: deepcopy(saved[name]) for name in saved.keys() - self.state_names}
+        state["step"] = torch.tensor(float(saved["step"]), dtype=torch.float32, device="cpu")
+        for name in self.state_names:
+            if saved[name].shape != param.shape:
+                shapes = f"{tuple(saved[name].shape)} for a parameter of {tuple(param.shape)}"
+                raise ValueError(f"loaded state dict has {name} of shape {shapes}")
+            state[name] = torch.empty_like(param, dtype=state_dtype(param)).copy_(saved[name])
+        return state

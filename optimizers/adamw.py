@@ -24,6 +24,7 @@ $W := W - \alpha \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{corrected}
 from collections.abc import Iterable
 
 import numpy as np
+from torch import Tensor
 
 from ._optimizer import Optimizer
 
@@ -111,18 +112,28 @@ class AdamW(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
         *,
         maximize: bool = False,
+        **flags: bool | None,
     ) -> None:
-        defaults = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults)
+        defaults = dict(
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=False,
+            decoupled_weight_decay=True,
+            maximize=maximize,
+        )
+        super().__init__(params, defaults, amsgrad=amsgrad, **flags)
 
     def update(self, param, grad, state, group):
-        (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"].item()
+        (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"]
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
         param.mul_(1 - lr * group["weight_decay"])
         exp_avg.lerp_(grad, 1 - beta1)

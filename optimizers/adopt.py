@@ -30,6 +30,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ._optimizer import Optimizer
 
@@ -129,7 +130,7 @@ class ADOPT(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.9999),
         eps: float = 1e-6,
         weight_decay: float = 0.0,
@@ -137,6 +138,7 @@ class ADOPT(Optimizer):
         *,
         clip_exp: float | None = 0.25,
         maximize: bool = False,
+        **flags: bool | None,
     ) -> None:
         defaults = dict(
             lr=lr,
@@ -147,16 +149,18 @@ class ADOPT(Optimizer):
             clip_exp=clip_exp,
             maximize=maximize,
         )
-        super().__init__(params, defaults)
+        super().__init__(params, defaults, **flags)
+
+    def first_update(self, param, grad, state, group):
+        if group["weight_decay"] != 0 and not group["decouple"]:
+            grad = grad.add(param, alpha=group["weight_decay"])
+        state["exp_avg_sq"].addcmul_(grad, grad)
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
-        exp_avg, exp_avg_sq, step = state["exp_avg"], state["exp_avg_sq"], state["step"].item() - 1
+        exp_avg, exp_avg_sq, step = state["exp_avg"], state["exp_avg_sq"], state["step"] - 1
         if decay != 0 and not group["decouple"]:
             grad = grad.add(param, alpha=decay)
-        if step == 0:
-            exp_avg_sq.addcmul_(grad, grad)
-            return
         if decay != 0 and group["decouple"]:
             param.add_(param, alpha=-lr * decay)
         normed_grad = exp_avg_sq.sqrt().clamp_(min=group["eps"])

@@ -1,0 +1,836 @@
+"""What works with torch.optim works here: every test runs for every optimizer of the package."""
+
+import copy
+import inspect
+import io
+import pickle
+import shutil
+from itertools import pairwise, permutations
+
+import cases
+import pytest
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from optimizers import OPTIMIZERS
+
+NAMES = list(OPTIMIZERS)
+CASES = [(name, options) for name in NAMES for options in cases.SETTINGS[name]]
+every_optimizer = pytest.mark.parametrize("name", NAMES)
+every_case = pytest.mark.parametrize(("name", "options"), CASES)
+
+
+def new(name, params, **options):
+    return OPTIMIZERS[name].optimizer(params, **options)
+
+
+def weights(*shapes, dtype=torch.float32, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        torch.randn(shape, generator=generator, dtype=dtype).requires_grad_()
+        for shape in shapes or [(3, 2), (4,)]
+    ]
+
+
+def copies(params):
+    return [param.detach().clone().requires_grad_() for param in params]
+
+
+def feed(optimizer, times):
+    """Steps with gradients that depend on the time and on the place of the parameter only."""
+    for time in times:
+        generator = torch.Generator().manual_seed(time)
+        for group in optimizer.param_groups:
+            for param in group["params"]:
+                # Cubed, for heavy tails.
+                param.grad = torch.randn(param.shape, generator=generator, dtype=param.dtype) ** 3
+        optimizer.step()
+
+
+def same(ours, theirs):
+    return all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def same_state(ours, theirs):
+    ours, theirs = ours.state_dict()["state"], theirs.state_dict()["state"]
+    assert ours.keys() == theirs.keys()
+    for key, state in ours.items():
+        assert state.keys() == theirs[key].keys()
+        assert all(torch.equal(value, theirs[key][name]) for name, value in state.items())
+        assert all(value.dtype == theirs[key][name].dtype for name, value in state.items())
+    return True
+
+
+# Constructor
+
+
+@every_optimizer
+def test_arguments_have_the_original_names_order_and_defaults(name):
+    ours = inspect.signature(OPTIMIZERS[name].optimizer).parameters
+    theirs = inspect.signature(cases.ORIGINALS[name]).parameters
+    positional = [key for key, value in ours.items() if value.kind is value.POSITIONAL_OR_KEYWORD]
+    assert positional == [key for key in theirs if key in positional]
+    for key in ours.keys() & theirs.keys():
+        assert ours[key].default == theirs[key].default
+        assert ours[key].kind == theirs[key].kind
+
+
+@every_optimizer
+def test_every_argument_is_accepted_or_refused_with_what_to_use_instead(name):
+    theirs = inspect.signature(cases.ORIGINALS[name]).parameters
+    for key in theirs.keys() - inspect.signature(OPTIMIZERS[name].optimizer).parameters.keys():
+        if isinstance(theirs[key].default, bool | None):
+            new(name, weights(), **{key: theirs[key].default})
+            new(name, weights(), **{key: False})
+            with pytest.raises(ValueError, match=f"^{key}=True is not supported: .*use"):
+                new(name, weights(), **{key: True})
+            with pytest.raises(ValueError, match=f"^{key}=True is not supported: .*use"):
+                new(name, [{"params": weights(), key: True}])
+    with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected keyword argument 'oops'$"):
+        new(name, weights(), oops=None)
+
+
+@every_optimizer
+def test_parameters_may_be_a_list_groups_names_or_a_generator(name):
+    expected = weights()
+    feed(new(name, expected), range(3))
+    for wrap in (
+        iter,
+        lambda params: [{"params": [param]} for param in params],
+        lambda params: [{"params": params[0]}, {"params": iter(params[1:])}],
+        lambda params: list(zip("wb", params, strict=True)),
+        lambda params: (pair for pair in zip("wb", params, strict=True)),
+        lambda params: [{"params": [("w", params[0]), ("b", params[1])]}],
+    ):
+        params = weights()
+        feed(new(name, wrap(params)), range(3))
+        assert same(params, expected)
+    named = new(name, zip("wb", weights(), strict=True))
+    assert named.state_dict()["param_groups"][0]["param_names"] == ["w", "b"]
+
+
+@every_case
+def test_options_per_group_are_the_options_of_an_optimizer_of_its_own(name, options):
+    together, apart = weights(), weights()
+    feed(new(name, [{"params": together[:1], **options}, {"params": together[1:]}]), range(4))
+    first = new(name, apart[:1], **options)
+    second = new(name, apart[1:])
+    both = new(name, apart)  # only for its gradients: step() runs on the other two
+    both.step = lambda: (first.step(), second.step())
+    feed(both, range(4))
+    assert same(together, apart)
+
+
+@every_case
+def test_every_option_lives_in_the_groups_and_nowhere_else(name, options):
+    optimizer = new(name, weights(), **options)
+    group = optimizer.param_groups[0]
+    for key, default in OPTIMIZERS[name].step.__kwdefaults__.items():
+        assert group[key] == options.get(key, default)
+    feed(optimizer, range(2))
+    twin = new(name, weights(), **{**options, "lr": 0.7, "maximize": True})
+    for ours, theirs in zip(optimizer.param_groups, twin.param_groups, strict=True):
+        theirs.update({key: value for key, value in ours.items() if key != "params"})
+    feed(twin, range(2))
+    assert same(optimizer.param_groups[0]["params"], twin.param_groups[0]["params"])
+
+
+def through_deepcopy(params, optimizer):
+    return copy.deepcopy((params, optimizer))
+
+
+def through_pickle(params, optimizer):
+    return pickle.loads(pickle.dumps((params, optimizer)))
+
+
+def through_torch_save(params, optimizer):
+    file = io.BytesIO()
+    torch.save((params, optimizer.state_dict()), file)
+    file.seek(0)
+    params, state_dict = torch.load(file, weights_only=True)
+    # Options far from all settings, so that each has to come from the file.
+    other = type(optimizer)(params, lr=9.0, betas=(0.1, 0.2), eps=0.5, weight_decay=0.9)
+    other.load_state_dict(state_dict)
+    return params, other
+
+
+@every_case
+@pytest.mark.parametrize("through", [through_deepcopy, through_pickle, through_torch_save])
+def test_a_copy_goes_on_like_the_original(name, options, through):
+    params = weights()
+    optimizer = new(name, params, **options)
+    feed(optimizer, range(3))
+    their_params, other = through(params, optimizer)
+    feed(optimizer, range(3, 6))
+    feed(other, range(3, 6))
+    assert same(params, their_params)
+    assert same_state(optimizer, other)
+    for ours, theirs in zip(optimizer.param_groups, other.param_groups, strict=True):
+        assert {**ours, "params": None} == {**theirs, "params": None}
+
+
+@every_optimizer
+def test_a_tensor_lr_is_a_float_lr(name):
+    expected = weights(dtype=torch.float64)
+    feed(new(name, expected, lr=0.03, weight_decay=0.1), range(4))
+    for lr in (torch.tensor(0.03, dtype=torch.float64), torch.tensor([0.03], dtype=torch.float64)):
+        params = weights(dtype=torch.float64)
+        optimizer = new(name, params, lr=lr, weight_decay=0.1)
+        feed(optimizer, range(4))
+        assert optimizer.param_groups[0]["lr"] is lr
+        assert same(params, expected)
+
+
+@every_optimizer
+def test_maximize_is_the_negated_gradient(name):
+    up, down = weights(), weights()
+    climber, walker = new(name, up, maximize=True), new(name, down)
+    for time in range(4):
+        for a, b, grad in zip(up, down, weights(seed=time), strict=True):
+            a.grad, b.grad = grad.detach(), -grad.detach()
+        climber.step()
+        walker.step()
+    assert same(up, down)
+
+
+# State
+
+
+@every_case
+def test_resuming_at_any_step_is_exact(name, options):
+    straight = weights()
+    feed(new(name, straight, **options), range(5))
+    for stop in range(5):
+        params = weights()
+        first = new(name, params, **options)
+        feed(first, range(stop))
+        second = new(name, params)
+        second.load_state_dict(first.state_dict())
+        feed(second, range(stop, 5))
+        assert same(params, straight)
+
+
+@every_optimizer
+def test_hooks_around_the_state_dict_run_and_have_their_say(name):
+    params = weights()
+    optimizer = new(name, params)
+    feed(optimizer, range(2))
+    calls = []
+
+    def shrink(_, state_dict):
+        calls.append("before load")
+        state = {
+            key: {**values, "exp_avg": values["exp_avg"] / 2}
+            for key, values in state_dict["state"].items()
+        }
+        return {**state_dict, "state": state}
+
+    def after_load(loaded):
+        # Everything is in its place by now.
+        calls.append(loaded.state[params[0]]["exp_avg"].clone())
+
+    optimizer.register_state_dict_pre_hook(lambda _: calls.append("before"))
+    optimizer.register_state_dict_post_hook(lambda _, state_dict: {**state_dict, "note": 1})
+    other = new(name, params)
+    other.register_load_state_dict_pre_hook(shrink)
+    other.register_load_state_dict_post_hook(after_load)
+    state_dict = optimizer.state_dict()
+    assert state_dict["note"] == 1
+    other.load_state_dict(state_dict)
+    assert calls[:2] == ["before", "before load"]
+    assert torch.equal(calls[2], optimizer.state[params[0]]["exp_avg"] / 2)
+    other.load_state_dict(state_dict)
+    assert len(calls) == 5
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.complex64])
+def test_a_loaded_state_shares_no_memory_with_its_source(name, dtype):
+    params = weights(dtype=dtype)
+    optimizer = new(name, params)
+    feed(optimizer, range(3))
+    state_dict = optimizer.state_dict()
+    before = copy.deepcopy(state_dict)
+    other = new(name, params)
+    other.load_state_dict(state_dict)
+    feed(other, range(2))
+    other.param_groups[0]["lr"] = 5.0
+    for key, values in state_dict["state"].items():
+        for what, value in values.items():
+            assert torch.equal(value, before["state"][key][what])
+            assert value.data_ptr() != other.state[params[key]][what].data_ptr()
+    assert state_dict["param_groups"] == before["param_groups"]
+
+
+@every_optimizer
+def test_a_late_first_gradient_finds_a_new_parameter(name):
+    early, late = weights()
+    alone = late.detach().clone().requires_grad_()
+    optimizer, fresh = new(name, [early, late]), new(name, [alone])
+    for time in range(6):
+        early.grad = torch.ones_like(early)
+        if time >= 3:
+            late.grad = alone.grad = weights((4,), seed=time)[0].detach()
+            fresh.step()
+        optimizer.step()
+    assert torch.equal(late, alone)
+    assert [optimizer.state[param]["step"].item() for param in (early, late)] == [6, 3]
+    for step in (optimizer.state[param]["step"] for param in (early, late)):
+        assert (step.dtype, step.device.type, step.shape) == (torch.float32, "cpu", ())
+
+
+@every_optimizer
+def test_the_step_is_counted_in_float32_whatever_the_default_dtype(name):
+    torch.set_default_dtype(torch.bfloat16)  # which cannot count further than 256
+    try:
+        params = weights()
+        optimizer = new(name, params)
+        feed(optimizer, range(1))
+        optimizer.load_state_dict(optimizer.state_dict())
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert optimizer.state[params[0]]["step"].dtype == torch.float32
+
+
+@every_case
+def test_a_state_saved_by_the_original_is_continued_exactly(name, options):
+    theirs = weights()
+    witness = cases.WITNESSES[name](theirs, **options)
+    feed(witness, range(3))
+    ours = copies(theirs)
+    # Only what the official class keeps out of its groups has to be said again.
+    kept = {key: value for key, value in options.items() if key not in witness.param_groups[0]}
+    optimizer = new(name, ours, **kept)
+    optimizer.load_state_dict(copy.deepcopy(witness.state_dict()))
+    feed(witness, range(3, 23))
+    feed(optimizer, range(3, 23))
+    assert same(ours, theirs)
+    assert same_state(optimizer, witness)
+
+
+@every_case
+def test_the_original_continues_exactly_what_was_saved_here(name, options):
+    ours = weights()
+    optimizer = new(name, ours, **options)
+    feed(optimizer, range(3))
+    theirs = copies(ours)
+    witness = cases.WITNESSES[name](theirs, **options)
+    witness.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    feed(witness, range(3, 23))
+    feed(optimizer, range(3, 23))
+    assert same(ours, theirs)
+
+
+@every_optimizer
+def test_a_tensor_lr_saved_by_the_original_is_continued_exactly(name):
+    theirs = weights()
+    witness = cases.WITNESSES[name](theirs, lr=torch.tensor(0.03), weight_decay=0.1)
+    feed(witness, range(3))
+    ours = copies(theirs)
+    optimizer = new(name, ours)
+    optimizer.load_state_dict(copy.deepcopy(witness.state_dict()))
+    feed(witness, range(3, 23))
+    feed(optimizer, range(3, 23))
+    assert same(ours, theirs)
+
+
+@every_optimizer
+def test_how_the_saver_computed_does_not_matter(name):
+    params = weights()
+    optimizer = new(name, params)
+    feed(optimizer, range(2))
+    state_dict = optimizer.state_dict()
+    saved = copy.deepcopy(state_dict)
+    for flag in ("foreach", "fused", "capturable", "differentiable"):
+        saved["param_groups"][0][flag] = True
+    for values in saved["state"].values():
+        values["step"] = int(values["step"])  # as old versions of torch saved it
+    optimizer.load_state_dict(saved)
+    assert optimizer.state_dict()["param_groups"] == state_dict["param_groups"]
+    step = optimizer.state[params[0]]["step"]
+    assert torch.equal(step, torch.tensor(2.0))
+
+
+@every_optimizer
+def test_an_option_that_the_state_dict_lacks_keeps_its_value(name):
+    odd = {"lr": 0.7, "betas": (0.3, 0.4), "eps": 0.2, "weight_decay": 0.6, "maximize": True}
+    optimizer = new(name, weights(), **odd)
+    feed(optimizer, range(2))
+    saved = new(name, weights()).state_dict()
+    for key in saved["param_groups"][0].keys() - {"params"}:
+        lacking = copy.deepcopy(saved)
+        del lacking["param_groups"][0][key]
+        other = new(name, weights(), **odd)
+        expected = other.param_groups[0][key]
+        other.load_state_dict(lacking)
+        assert other.param_groups[0][key] == expected
+        assert other.state_dict()["param_groups"][0].keys() == saved["param_groups"][0].keys()
+        feed(other, range(2))
+
+
+def refuses(optimizer, state_dict, message):
+    """Refuses to load, and stays as it was."""
+    before = copy.deepcopy(optimizer.state_dict())
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(state_dict)
+    twin = type(optimizer)(copies(optimizer.param_groups[0]["params"]))
+    twin.load_state_dict(before)
+    assert same_state(optimizer, twin)
+    assert optimizer.state_dict()["param_groups"] == before["param_groups"]
+
+
+@pytest.mark.parametrize(("saver", "loader"), list(permutations(NAMES, 2)))
+def test_the_state_of_another_algorithm_is_refused(saver, loader):
+    optimizer = new(loader, weights())
+    feed(optimizer, range(2))
+    for make in (OPTIMIZERS[saver].optimizer, cases.WITNESSES[saver]):
+        other = make(weights())
+        feed(other, range(2))
+        refuses(optimizer, other.state_dict(), f"is not {loader}$|use {saver}$")
+
+
+@every_optimizer
+def test_a_state_that_cannot_be_continued_is_refused(name):
+    optimizer = new(name, weights())
+    feed(optimizer, range(2))
+    amsgrad, shape, lr = (copy.deepcopy(optimizer.state_dict()) for _ in range(3))
+    amsgrad["param_groups"][0]["amsgrad"] = True
+    refuses(optimizer, amsgrad, "^amsgrad=True is not supported: use ADOPT")
+    shape["state"][1]["exp_avg"] = torch.zeros(1)
+    refuses(optimizer, shape, r"exp_avg of shape \(1,\) for a parameter of \(4,\)$")
+    lr["param_groups"][0]["lr"] = float("nan")
+    refuses(optimizer, lr, "^Invalid learning rate: nan$")
+    sgd = torch.optim.SGD(weights(), momentum=0.9)
+    feed(sgd, range(1))
+    refuses(optimizer, sgd.state_dict(), "has a state without exp_avg$")
+    fewer = new(name, weights()[:1])
+    feed(fewer, range(1))
+    refuses(optimizer, fewer.state_dict(), "doesn't match the size")
+    groups = new(name, [{"params": [param]} for param in weights()])
+    feed(groups, range(1))
+    refuses(optimizer, groups.state_dict(), "different number of parameter groups")
+
+
+@every_optimizer
+def test_a_group_added_in_mid_run_starts_afresh(name):
+    first, second = weights()
+    optimizer = new(name, [first])
+    feed(optimizer, range(3))
+    optimizer.add_param_group({"params": [second], "lr": 0.5})
+    alone = second.detach().clone().requires_grad_()
+    other = new(name, [alone], lr=0.5)
+    for time in range(3, 6):
+        first.grad = None
+        second.grad = alone.grad = weights((4,), seed=time)[0].detach()
+        optimizer.step()
+        other.step()
+    assert torch.equal(second, alone)
+    assert optimizer.param_groups[1]["betas"] == optimizer.param_groups[0]["betas"]
+
+
+@every_optimizer
+@pytest.mark.parametrize("change", [{"lr": 0.2}, {"betas": (0.3, 0.6)}, {"weight_decay": 0.4}])
+def test_an_option_changed_in_mid_run_takes_effect_at_the_next_step(name, change):
+    (param,) = weights((4,), dtype=torch.float64)
+    array, state, options = param.detach().numpy().copy(), {}, {}
+    optimizer = new(name, [param])
+    for time in range(6):
+        if time == 3:
+            options = change
+            optimizer.param_groups[0].update(change)
+        feed(optimizer, [time])
+        array, state = OPTIMIZERS[name].step(array, param.grad.numpy(), state, **options)
+    # Two implementations in float64, six steps.
+    torch.testing.assert_close(param.detach(), torch.tensor(array), rtol=1e-13, atol=1e-15)
+
+
+SCHEDULERS = [
+    lambda optimizer: lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5),
+    lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, T_max=7),
+    # This one moves the betas, too.
+    lambda optimizer: lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=12),
+    lambda optimizer: lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.3),
+    lambda optimizer: lr_scheduler.SequentialLR(
+        optimizer,
+        [lr_scheduler.LinearLR(optimizer), lr_scheduler.ExponentialLR(optimizer, gamma=0.8)],
+        [3],
+    ),
+]
+
+
+@every_optimizer
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1)], ids=["float", "tensor"])
+def test_lr_schedulers_do_what_they_do_to_the_original(name, scheduler, lr):
+    runs = []
+    for make in (OPTIMIZERS[name].optimizer, cases.WITNESSES[name]):
+        params = weights()
+        optimizer = make(params, lr=copy.deepcopy(lr))
+        schedule = scheduler(optimizer)
+        for time in range(8):
+            feed(optimizer, [time])
+            schedule.step(*[1.0] * isinstance(schedule, lr_scheduler.ReduceLROnPlateau))
+        assert optimizer.param_groups[0]["lr"] != lr
+        runs.append(params)
+    assert same(*runs)
+
+
+@every_optimizer
+def test_a_grad_scaler_unscales_and_skips_the_step_with_an_infinite_gradient(name):
+    scaled, plain = weights((4,)), weights((4,))
+    optimizer, expected = new(name, scaled), new(name, plain)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    for time in range(5):
+        target = weights((4,), seed=time + 1)[0].detach()
+        optimizer.zero_grad()
+        scaler.scale(((scaled[0] - target) ** 2).sum()).backward()
+        if time == 2:
+            scaled[0].grad[1] = torch.inf
+        else:
+            expected.zero_grad()
+            ((plain[0] - target) ** 2).sum().backward()
+            expected.step()
+        scaler.step(optimizer)
+        scaler.update()
+    assert same(scaled, plain)  # a scale that is a power of two rounds nothing
+    assert scaler.get_scale() == 512.0
+
+
+@every_optimizer
+def test_a_closure_is_run_with_autograd_and_its_loss_returned(name):
+    params, expected = weights((4,)), weights((4,))
+    optimizer, plain = new(name, params), new(name, expected)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (params[0] ** 2).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        plain.zero_grad()
+        loss = (expected[0] ** 2).sum()
+        loss.backward()
+        assert plain.step() is None
+        assert optimizer.step(closure) == loss
+    assert same(params, expected)
+
+
+@every_optimizer
+def test_parameters_without_a_gradient_are_left_alone(name):
+    used, unused, frozen = weights((2,), (2,), (2,))
+    frozen.requires_grad_(False)
+    before = [unused.clone(), frozen.clone()]
+    optimizer = new(name, [used, unused, frozen], weight_decay=0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (used + frozen).sum().backward()
+        optimizer.step()
+    assert same([unused, frozen], before)
+    assert set(optimizer.state) == {used}
+    frozen.requires_grad_(True)  # thawed
+    (used + frozen).sum().backward()
+    optimizer.step()
+    assert optimizer.state[frozen]["step"] == 1
+
+
+@every_optimizer
+def test_zero_grad_clears_or_zeroes(name):
+    (param,) = weights((2,))
+    optimizer = new(name, [param])
+    feed(optimizer, range(1))
+    optimizer.zero_grad(set_to_none=False)
+    assert torch.equal(param.grad, torch.zeros(2))
+    optimizer.zero_grad()
+    assert param.grad is None
+
+
+@every_optimizer
+def test_hooks_around_the_step_run(name):
+    calls = []
+    params = weights()
+    optimizer = new(name, params)
+    before = params[0].detach().clone()
+
+    def first(*_):
+        calls.append(("before", torch.equal(params[0], before), not optimizer.state))
+
+    optimizer.register_step_pre_hook(first)
+    optimizer.register_step_post_hook(lambda *_: calls.append(("after", bool(optimizer.state))))
+    feed(optimizer, range(1))
+    assert calls == [("before", True, True), ("after", True)]
+
+
+# Tensors
+
+HALVES = [torch.bfloat16, torch.float16]
+
+
+@every_optimizer
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [
+        (torch.float64, torch.float64),
+        (torch.float32, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float16, torch.float32),
+        (torch.complex64, torch.complex64),
+        (torch.complex128, torch.complex128),
+    ],
+)
+def test_the_state_is_kept_in_float32_at_least_also_after_loading(name, dtype, kept):
+    params = weights(dtype=dtype)
+    optimizer = new(name, params)
+    feed(optimizer, range(3))
+    other = new(name, copies(params))
+    other.load_state_dict(optimizer.state_dict())
+    assert same_state(optimizer, other)
+    for whose in (optimizer, other):
+        for state in whose.state.values():
+            assert (state["exp_avg"].dtype, state["exp_avg_sq"].dtype) == (kept, kept)
+    feed(optimizer, range(3, 6))
+    feed(other, range(3, 6))
+    assert same(params, other.param_groups[0]["params"])
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_is_float32_rounded_once_per_step(name, dtype):
+    half = weights(dtype=dtype)
+    single = [param.detach().float().requires_grad_() for param in half]
+    ours, expected = new(name, half, lr=0.1), new(name, single, lr=0.1)
+    for time in range(20):
+        for a, b, grad in zip(half, single, weights(dtype=dtype, seed=time), strict=True):
+            a.grad, b.grad = grad.detach(), grad.detach().float()
+        ours.step()
+        expected.step()
+        for param in single:
+            param.data = param.data.to(dtype).float()
+    assert same(half, [param.to(dtype) for param in single])
+
+
+@every_optimizer
+def test_a_bfloat16_second_moment_moves(name):
+    param = torch.ones(1, dtype=torch.bfloat16, requires_grad=True)
+    optimizer = new(name, [param], betas=(0.9, 0.9999))
+    for grad in [0.1, *[1.0] * 1000]:
+        param.grad = torch.tensor([grad], dtype=torch.bfloat16)
+        optimizer.step()
+    # 1 - 0.9999 ** 1000 = 0.0952 of the way from at most 0.01 to 1
+    assert 0.09 < optimizer.state[param]["exp_avg_sq"].item() < 0.11
+
+
+@every_optimizer
+def test_float16_survives_small_gradients_and_a_small_eps(name):
+    param = torch.ones(3, dtype=torch.float16, requires_grad=True)
+    optimizer = new(name, [param], eps=1e-8)
+    for _ in range(5):
+        param.grad = torch.tensor([0.0, 6e-8, 1e-4], dtype=torch.float16)
+        optimizer.step()
+    assert param.isfinite().all()
+
+
+@every_case
+def test_a_complex_parameter_is_two_real_ones(name, options):
+    for dtype in (torch.complex64, torch.complex128):
+        whole = weights((3,), (), dtype=dtype)
+        parts = [torch.view_as_real(param.detach()).clone().requires_grad_() for param in whole]
+        ours, expected = new(name, whole, **options), new(name, parts, **options)
+        for time in range(4):
+            grads = weights((3,), (), dtype=dtype, seed=time)
+            for a, b, grad in zip(whole, parts, grads, strict=True):
+                a.grad, b.grad = grad.detach(), torch.view_as_real(grad.detach())
+                # A gradient that is conjugated only when it is read.
+                a.grad = a.grad.conj().resolve_conj().conj()
+            ours.step()
+            expected.step()
+        assert same([torch.view_as_real(param) for param in whole], parts)
+
+
+@every_optimizer
+def test_any_shape_and_memory_layout_gives_the_same_numbers(name):
+    def layouts():
+        generator = torch.Generator().manual_seed(0)
+        base = torch.randn(2, 4, 3, 5, generator=generator)
+        yield base, base
+        yield base.to(memory_format=torch.channels_last), base
+        yield base.transpose(1, 3), base.transpose(1, 3).contiguous()
+        yield base[:, ::2, 1:], base[:, ::2, 1:].contiguous()
+        yield base[0, 0, 0, 0], base[0, 0, 0, 0].clone()
+        yield base[:0], base[:0].clone()
+
+    for odd, plain in layouts():
+        for grad_like in (odd, plain):
+            a = torch.empty_strided(odd.shape, odd.stride()).copy_(odd).requires_grad_()
+            b = plain.clone().requires_grad_()
+            ours, expected = new(name, [a], lr=0.1), new(name, [b], lr=0.1)
+            for time in range(3):
+                grad = torch.randn(plain.shape, generator=torch.Generator().manual_seed(time))
+                a.grad, b.grad = torch.empty_like(grad_like).copy_(grad), grad
+                ours.step()
+                expected.step()
+            assert a.stride() == odd.stride()
+            assert torch.equal(a, b)
+
+
+@every_optimizer
+def test_an_expanded_gradient_is_read_like_a_full_one(name):
+    (a,), (b,) = weights((3, 4)), weights((3, 4))
+    ours, expected = new(name, [a]), new(name, [b])
+    for time in range(3):
+        row = weights((4,), seed=time)[0].detach()
+        a.grad, b.grad = row.expand(3, 4), row.repeat(3, 1)
+        ours.step()
+        expected.step()
+    assert torch.equal(a, b)
+
+
+@every_optimizer
+def test_parameters_may_live_on_several_devices(name):
+    there = torch.ones(3, device="meta", requires_grad=True)
+    here, alone = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    optimizer, expected = new(name, [there, here]), new(name, [alone])
+    for _ in range(3):
+        there.grad, here.grad, alone.grad = torch.ones_like(there), torch.ones(3), torch.ones(3)
+        optimizer.step()
+        expected.step()
+    assert torch.equal(here, alone)
+    assert optimizer.state[there]["exp_avg"].device.type == "meta"
+    assert optimizer.state[there]["step"].device.type == "cpu"
+    here.grad = there.grad = None
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert optimizer.state[there]["exp_avg"].device.type == "meta"
+
+
+@every_optimizer
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_gradient_that_is_not_finite_reaches_its_own_coordinate_only(name, bad):
+    params, expected = weights(), weights()
+    optimizer, plain = new(name, params), new(name, expected)
+    for time in range(6):
+        for a, b, grad in zip(params, expected, weights(seed=time), strict=True):
+            a.grad, b.grad = grad.detach().clone(), grad.detach()
+        if time == 2:
+            params[0].grad[1, 1] = bad
+        optimizer.step()
+        plain.step()
+    assert torch.equal(params[1], expected[1])
+    differs = params[0] != expected[0]
+    assert differs.nonzero().tolist() == [[1, 1]]
+    assert not optimizer.state[params[0]]["exp_avg_sq"][1, 1].isfinite()
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64])
+def test_the_gradient_is_never_written_to(name, options, dtype):
+    params = weights(dtype=dtype)
+    optimizer = new(name, params, **options)
+    for time in range(3):
+        grads = [grad.detach() for grad in weights(dtype=dtype, seed=time)]
+        for param, grad in zip(params, grads, strict=True):
+            param.grad = grad
+        before, versions = [grad.clone() for grad in grads], [grad._version for grad in grads]
+        optimizer.step()
+        assert same(grads, before)
+        assert [grad._version for grad in grads] == versions
+        assert all(param.grad is grad for param, grad in zip(params, grads, strict=True))
+
+
+# Machinery
+
+
+def run_compiled(name, groups, backend):
+    torch.compiler.reset()
+    optimizer = new(name, copy.deepcopy(groups))
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    step = optimizer.step
+    if backend:
+        step = torch.compile(step, backend=backend, fullgraph=True)
+    for time in range(6):
+        for index, (param, grad) in enumerate(zip(params, copies(params), strict=True)):
+            torch.manual_seed(100 * time + index)
+            # The first parameter's first gradient comes late.
+            param.grad = torch.randn_like(grad) if index or time > 1 else None
+        step()
+    return params, [optimizer.state[param] for param in params]
+
+
+@every_optimizer
+def test_the_step_is_one_graph(name):
+    dtypes = torch.float32, torch.bfloat16, torch.complex64
+    groups = [
+        {"params": weights((2,), dtype=dtypes[index % 3]), **options}
+        for index, options in enumerate(cases.SETTINGS[name])
+    ]
+    eager, compiled = run_compiled(name, groups, None), run_compiled(name, groups, "eager")
+    # The same kernels; only numbers are now computed in another order.
+    torch.testing.assert_close(compiled, eager, rtol=1e-6, atol=1e-7)
+
+
+@every_optimizer
+def test_the_step_is_one_graph_with_a_tensor_lr_which_may_change(name):
+    params, expected = weights(), weights()
+    torch.compiler.reset()
+    optimizer = new(name, params, lr=torch.tensor(0.1))
+    plain = new(name, expected, lr=torch.tensor(0.1))
+    counter = torch._dynamo.testing.CompileCounter()
+    optimizer.step = torch.compile(optimizer.step, backend=counter, fullgraph=True)
+    for time in range(6):
+        for whose in (optimizer, plain):
+            feed(whose, [time])
+            whose.param_groups[0]["lr"].mul_(0.8)
+    assert counter.frame_count == 2  # one graph makes the state, the other goes on
+    torch.testing.assert_close(params, expected, rtol=1e-6, atol=1e-7)
+
+
+@every_optimizer
+@pytest.mark.skipif(not shutil.which("g++"), reason="inductor needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # when inductor is imported
+def test_the_step_compiles_to_equal_results(name):
+    groups = [{"params": weights(), "weight_decay": 0.1}]
+    eager, compiled = run_compiled(name, groups, None), run_compiled(name, groups, "inductor")
+    # A compiler may contract a product and a sum into one rounding.
+    torch.testing.assert_close(compiled, eager, rtol=1e-5, atol=1e-6)
+
+
+@every_optimizer
+def test_a_profiler_sees_the_step_by_name(name):
+    optimizer = new(name, weights())
+    feed(optimizer, range(1))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        optimizer.step()
+        optimizer.zero_grad()
+    events = [event.key for event in profile.key_averages()]
+    assert events.count(f"Optimizer.step#{name}.step") == 1
+    assert events.count(f"Optimizer.zero_grad#{name}.zero_grad") == 1
+
+
+@every_optimizer
+def test_a_graph_capture_is_refused(name, monkeypatch):
+    # No GPU here: only what the CUDA runtime would answer during a capture is pretended.
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    optimizer = new(name, weights())
+    with pytest.raises(RuntimeError, match=rf"^{name} cannot be captured: use torch\.compile"):
+        optimizer.step()
+
+
+@every_optimizer
+def test_it_trains_a_network_and_prints_its_options(name):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+    x = torch.randn(64, 4)
+    y = x[:, :1] * x[:, 1:2]
+    optimizer = new(name, model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(400):
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert all(later < earlier for earlier, later in pairwise(losses[50::50]))
+    assert losses[-1] < 0.2 * losses[0]
+    assert repr(optimizer).startswith(f"{name} (\nParameter Group 0\n")
+    assert "    lr: 0.01\n" in repr(optimizer)

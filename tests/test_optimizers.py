@@ -1,0 +1,174 @@
+"""The formula's three implementations agree: NumPy step, PyTorch class, somebody else's class."""
+
+import math
+
+import cases
+import numpy as np
+import pytest
+import torch
+
+from optimizers import OPTIMIZERS
+
+NAMES = list(OPTIMIZERS)
+CASES = [(name, options) for name in NAMES for options in cases.SETTINGS[name]]
+
+
+@pytest.mark.parametrize("table", [cases.SETTINGS, cases.ORIGINALS, cases.WITNESSES, cases.BY_HAND])
+def test_every_optimizer_is_in_every_table(table):
+    assert table.keys() == OPTIMIZERS.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_has_two_settings_besides_its_default(name):
+    defaults = OPTIMIZERS[name].step.__kwdefaults__
+    for option, default in defaults.items():
+        others = {
+            str(options[option])
+            for options in cases.SETTINGS[name]
+            if options.get(option, default) != default
+        }
+        assert len(others) >= (1 if isinstance(default, bool) else 2), option
+
+
+def gradients(shape, seed):
+    """Heavy-tailed, so that the clipping matters at late steps too; sometimes zero."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield rng.standard_t(1.2, shape) * (rng.random(shape) > 0.02)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_reference_class_and_witness_agree_over_200_steps(name, options):
+    shapes, starts = [(3, 4), (5,), ()], [0, 7, 1]
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    states = [{} for _ in shapes]
+    ours, theirs = ([torch.tensor(array).requires_grad_() for array in arrays] for _ in range(2))
+    optimizer = OPTIMIZERS[name].optimizer(ours, **options)
+    witness = cases.WITNESSES[name](theirs, **options)
+    streams = [gradients(shape, seed) for seed, shape in enumerate(shapes)]
+    largest = [{} for _ in shapes]
+
+    for time in range(210):
+        for i, stream in enumerate(streams):
+            # The second parameter gets its first gradient late, and every fifth one is missing.
+            absent = time < starts[i] or time % 5 == 4
+            grad = next(stream)
+            ours[i].grad = None if absent else torch.tensor(grad)
+            theirs[i].grad = None if absent else torch.tensor(grad)
+            if not absent:
+                arrays[i], states[i] = OPTIMIZERS[name].step(arrays[i], grad, states[i], **options)
+        optimizer.step()
+        witness.step()
+
+        for i, array in enumerate(arrays):
+            results = [{"param": array, **states[i]}]
+            for params, whose in ((ours, optimizer), (theirs, witness)):
+                state = {key: value.numpy() for key, value in whose.state[params[i]].items()}
+                results.append({"param": params[i].detach().numpy(), **state})
+            assert results[0].keys() == results[1].keys() == results[2].keys()
+            for key, value in results[0].items():
+                # Relative to the largest value that the coordinate has had: what is left when
+                # large numbers cancel keeps their rounding.
+                scale = largest[i][key] = np.maximum(largest[i].get(key, 0.0), np.abs(value))
+                for other in results[1:]:
+                    assert np.all(np.abs(other[key] - value) <= 1e-12 * scale), (key, time)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_worked_by_hand(name):
+    options, grads, expected = cases.BY_HAND[name]
+    array, state = np.array(1.0), {}
+    param = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    optimizer = OPTIMIZERS[name].optimizer([param], **options)
+    for grad in grads:
+        array, state = OPTIMIZERS[name].step(array, np.array(grad), state, **options)
+        param.grad = torch.tensor(grad, dtype=torch.float64)
+        optimizer.step()
+    # A few roundings of float64 apart.
+    expected = pytest.approx({"step": len(grads), **expected}, rel=1e-14)
+    assert {"param": array, **state} == expected
+    values = {key: value.item() for key, value in optimizer.state[param].items()}
+    assert {"param": param.item(), **values} == expected
+
+
+WRONG = [
+    ({"lr": -0.1}, "Invalid learning rate: -0.1"),
+    ({"lr": math.nan}, "Invalid learning rate: nan"),
+    ({"lr": math.inf}, "Invalid learning rate: inf"),
+    ({"lr": torch.tensor(-1.0)}, "Invalid learning rate: -1.0"),
+    ({"lr": torch.tensor([1.0, 2.0])}, "Tensor lr must be 1-element"),
+    ({"eps": -1e-8}, "Invalid epsilon value: -1e-08"),
+    ({"eps": math.nan}, "Invalid epsilon value: nan"),
+    ({"eps": math.inf}, "Invalid epsilon value: inf"),
+    ({"weight_decay": -1}, "Invalid weight_decay value: -1"),
+    ({"weight_decay": math.nan}, "Invalid weight_decay value: nan"),
+    ({"weight_decay": math.inf}, "Invalid weight_decay value: inf"),
+    ({"betas": (1.0, 0.9)}, "Invalid beta parameter at index 0: 1.0"),
+    ({"betas": (-0.1, 0.9)}, "Invalid beta parameter at index 0: -0.1"),
+    ({"betas": (math.nan, 0.9)}, "Invalid beta parameter at index 0: nan"),
+    ({"betas": (0.9, 1.0)}, "Invalid beta parameter at index 1: 1.0"),
+    ({"betas": (0.9, math.inf)}, "Invalid beta parameter at index 1: inf"),
+    ({"betas": (0.9, torch.tensor(0.9))}, "betas must be both floats: (0.9, tensor(0.9000))"),
+    ({"clip_exp": -0.25}, "Invalid clip_exp value: -0.25"),
+    ({"clip_exp": math.nan}, "Invalid clip_exp value: nan"),
+    ({"clip_exp": math.inf}, "Invalid clip_exp value: inf"),
+]
+
+
+def weight():
+    return torch.ones(2, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (name, options, message)
+        for name in NAMES
+        for options, message in WRONG
+        if options.keys() <= OPTIMIZERS[name].step.__kwdefaults__.keys()
+    ],
+)
+def test_a_wrong_option_is_refused_by_name_and_value(name, options, message):
+    optimizer = OPTIMIZERS[name].optimizer
+    good = optimizer([weight()])
+    for construct in (
+        lambda: optimizer([weight()], **options),
+        lambda: optimizer([{"params": [weight()]}, {"params": [weight()], **options}]),
+        lambda: good.add_param_group({"params": [weight()], **options}),
+    ):
+        with pytest.raises(ValueError) as error:  # noqa: PT011, the message is compared below
+            construct()
+        assert str(error.value).startswith(message)
+    assert len(good.param_groups) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "options",
+    [{"lr": -0.1}, {"lr": math.nan}, {"eps": -1.0}, {"weight_decay": -1.0}, {"betas": (0.9, 1.0)}],
+)
+def test_the_refusal_is_worded_like_the_original(name, options):
+    errors = []
+    for optimizer in (OPTIMIZERS[name].optimizer, cases.ORIGINALS[name]):
+        with pytest.raises(ValueError) as error:  # noqa: PT011, the messages are compared below
+            optimizer([weight()], **options)
+        errors.append(str(error.value))
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sparse_gradient_is_refused_by_name(name):
+    param = torch.eye(3, requires_grad=True)
+    optimizer = OPTIMIZERS[name].optimizer([param])
+    param.grad = torch.eye(3).to_sparse()
+    with pytest.raises(RuntimeError, match=f"^{name} does not support sparse gradients$"):
+        optimizer.step()
+    assert not optimizer.state
+    assert torch.equal(param, torch.eye(3))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_parameters_are_refused(name):
+    with pytest.raises(ValueError, match=r"^optimizer got an empty parameter list$"):
+        OPTIMIZERS[name].optimizer([])

@@ -1,0 +1,157 @@
+"""What must hold for any shapes, dtypes, options, groups and times of saving."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optimizers import OPTIMIZERS
+
+every_optimizer = pytest.mark.parametrize("name", list(OPTIMIZERS))
+# The same examples on every machine; no deadline, because machines differ.
+bounded = settings(max_examples=60, deadline=None, derandomize=True)
+
+VALUES = {
+    "lr": st.floats(0, 0.5),
+    "betas": st.tuples(st.floats(0, 0.999), st.floats(0, 0.9999)),
+    "eps": st.floats(1e-12, 1),
+    "weight_decay": st.just(0.0) | st.floats(0, 1),
+    "maximize": st.booleans(),
+    "decouple": st.booleans(),
+    "clip_exp": st.none() | st.floats(0, 1),
+}
+DTYPES = [
+    *(torch.float64, torch.float32, torch.bfloat16, torch.float16),
+    *(torch.complex128, torch.complex64),
+]
+SHAPES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
+MEMORY = st.sampled_from([torch.contiguous_format, torch.channels_last])
+
+
+def options_of(name):
+    """Any of the optimizer's options, each within its range."""
+    names = OPTIMIZERS[name].step.__kwdefaults__
+    return st.fixed_dictionaries({}, optional={option: VALUES[option] for option in names})
+
+
+@st.composite
+def layouts(draw, name, dtypes):
+    """Groups of options and parameters; a parameter is a shape, a dtype and its first time."""
+    dtypes = st.sampled_from(dtypes)
+    params = st.lists(st.tuples(SHAPES, dtypes, st.integers(0, 3)), min_size=1, max_size=3)
+    return draw(st.lists(st.tuples(options_of(name), params), min_size=1, max_size=3))
+
+
+def start(name, layout, seed):
+    torch.manual_seed(seed)
+    groups = [
+        {"params": [torch.randn(shape, dtype=dtype).requires_grad_() for shape, dtype, _ in params]}
+        | options
+        for options, params in layout
+    ]
+    return OPTIMIZERS[name].optimizer(groups)
+
+
+def params_of(optimizer):
+    return [param for group in optimizer.param_groups for param in group["params"]]
+
+
+def feed(optimizer, layout, times):
+    firsts = [first for _, params in layout for _, _, first in params]
+    for time in times:
+        torch.manual_seed(1000 + time)
+        for param, first in zip(params_of(optimizer), firsts, strict=True):
+            # Now and then missing, after the first one, too.
+            grad = torch.randn_like(param) ** 3
+            param.grad = grad if time >= first and (time - first) % 4 != 3 else None
+        optimizer.step()
+
+
+def assert_same(ours, theirs):
+    for a, b in zip(params_of(ours), params_of(theirs), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+        assert ours.state[a].keys() == theirs.state[b].keys()
+        for key, value in ours.state[a].items():
+            torch.testing.assert_close(value, theirs.state[b][key], rtol=0, atol=0, equal_nan=True)
+
+
+@every_optimizer
+@bounded
+@given(data=st.data())
+def test_the_class_is_the_numpy_step(name, data):
+    layout = data.draw(layouts(name, [torch.float64]))
+    optimizer = start(name, layout, seed=data.draw(st.integers(0, 9)))
+    options = [options for options, params in layout for _ in params]
+    arrays = [param.detach().numpy().copy() for param in params_of(optimizer)]
+    states, largest = [{} for _ in arrays], [np.abs(array) for array in arrays]
+    for time in range(7):
+        feed(optimizer, layout, [time])
+        for i, param in enumerate(params_of(optimizer)):
+            if param.grad is not None:
+                grad = param.grad.numpy()
+                arrays[i], states[i] = OPTIMIZERS[name].step(
+                    arrays[i], grad, states[i], **options[i]
+                )
+                largest[i] = np.maximum(largest[i], np.abs(arrays[i]))
+            error = np.abs(param.detach().numpy() - arrays[i])
+            # Relative to the largest value so far; ten thousand roundings of float64.
+            assert np.all(error <= 1e-12 * largest[i])
+            assert optimizer.state[param].get("step", 0) == states[i].get("step", 0)
+
+
+@every_optimizer
+@bounded
+@given(data=st.data())
+def test_saving_and_resuming_changes_nothing(name, data):
+    layout = data.draw(layouts(name, DTYPES))
+    stop, seed = data.draw(st.integers(0, 6)), data.draw(st.integers(0, 9))
+    straight, first = start(name, layout, seed), start(name, layout, seed)
+    feed(straight, layout, range(7))
+    feed(first, layout, range(stop))
+    # Every option has to come from the file.
+    second = start(name, [({}, params) for _, params in layout], seed)
+    for ours, theirs in zip(params_of(second), params_of(first), strict=True):
+        ours.data.copy_(theirs.data)
+    second.load_state_dict(first.state_dict())
+    feed(second, layout, range(stop, 7))
+    assert_same(second, straight)
+
+
+@every_optimizer
+@bounded
+@given(data=st.data())
+def test_the_neighbours_of_a_parameter_do_not_matter(name, data):
+    layout = data.draw(layouts(name, DTYPES))
+    together = start(name, layout, seed=0)
+    alone = []
+    for group in copy.deepcopy(together.param_groups):
+        params = group.pop("params")
+        alone += [OPTIMIZERS[name].optimizer([{"params": [param]} | group]) for param in params]
+    for time in range(5):
+        feed(together, layout, [time])
+        for param, optimizer in zip(params_of(together), alone, strict=True):
+            params_of(optimizer)[0].grad = param.grad
+            optimizer.step()
+    for param, optimizer in zip(params_of(together), alone, strict=True):
+        torch.testing.assert_close(params_of(optimizer)[0], param, rtol=0, atol=0, equal_nan=True)
+
+
+@every_optimizer
+@bounded
+@given(data=st.data())
+def test_the_layout_in_memory_does_not_matter(name, data):
+    shape = data.draw(st.lists(st.integers(1, 4), min_size=4, max_size=4))
+    options = data.draw(options_of(name))
+    torch.manual_seed(0)
+    plain = torch.randn(shape).requires_grad_()
+    odd = plain.detach().clone(memory_format=data.draw(MEMORY)).requires_grad_()
+    optimizers = [OPTIMIZERS[name].optimizer([param], **options) for param in (plain, odd)]
+    for _ in range(4):
+        plain.grad = torch.randn(shape)
+        odd.grad = plain.grad.clone(memory_format=data.draw(MEMORY))
+        for optimizer in optimizers:
+            optimizer.step()
+    torch.testing.assert_close(odd, plain, rtol=0, atol=0)
