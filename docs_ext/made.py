@@ -11,12 +11,13 @@ from markdown.preprocessors import Preprocessor
 from optimizers import OPTIMIZERS
 from optimizers.formula.symbols import SYMBOLS
 
+from . import rules
 from .source import PageError, locate, page_path
 
-DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[\w-]+)\s*$")
+DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S.*?))?\s*$")
 
 
-def symbols(md: Markdown) -> list[str]:
+def symbols(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """The table of symbols: what each means, in both languages, and its name in the code."""
     rows = ["| Formula | Name in the code | Meaning | معنی |", "| --- | --- | --- | --- |"]
     for symbol in SYMBOLS:
@@ -25,7 +26,7 @@ def symbols(md: Markdown) -> list[str]:
     return rows
 
 
-def references(md: Markdown) -> list[str]:
+def references(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """The sources that the modules of a page's optimizers name, and what they were run with."""
     lines = []
     for name in md.names:
@@ -43,23 +44,35 @@ def references(md: Markdown) -> list[str]:
     return [*lines, "", f"Checked when this page was built: torch {torch}, NumPy {numpy}."]
 
 
-MADE: dict[str, Callable[[Markdown], list[str]]] = {"symbols": symbols, "references": references}
+# Each takes the page, what stands behind its name, and the lines that stand indented below it.
+MADE: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
+    "differs": rules.differs,
+    "references": references,
+    "symbols": symbols,
+    "worked-numbers": rules.worked_numbers,
+}
 
 
 class MadePreprocessor(Preprocessor):
     def run(self, lines: list[str]) -> list[str]:
-        made = []
-        for line in lines:
+        made, rest = [], list(lines)
+        while rest:
+            line = rest.pop(0)
             match = DIRECTIVE.match(line)
             if match is None:
                 made.append(line)
-            elif match["name"] in MADE:
-                made += [match["indent"] + new for new in MADE[match["name"]](self.md)]
-            else:
+                continue
+            indent, name, argument = match.groups(default="")
+            if name not in MADE:
                 raise PageError(
                     f"{locate(page_path(self.md), line)}: nothing is made by the name "
-                    f"`{match['name']}`; there are: {', '.join(MADE)}"
+                    f"`{name}`; there are: {', '.join(MADE)}"
                 )
+            body = []
+            while rest and (rest[0].startswith(f"{indent} ") or not rest[0].strip()):
+                body.append(rest.pop(0))
+            new = MADE[name](self.md, argument, body)
+            made += [f"{indent}{line}" if line else "" for line in [*new, ""]]
         return made
 
 

@@ -7,6 +7,7 @@ import atexit
 import functools
 import html
 import json
+import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as etree
@@ -14,6 +15,10 @@ import xml.etree.ElementTree as etree
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 
+from optimizers import OPTIMIZERS
+from optimizers.formula.symbols import SYMBOLS
+
+from .marks import mark_symbols, without_marks
 from .source import ROOT, PageError, locate, page_path
 
 
@@ -61,11 +66,15 @@ def render(tex: str, display: bool = False) -> str:
     reply = json.loads(process.stdout.readline())
     if "error" in reply:
         raise MathError(reply["error"])
-    return reply["html"]
+    # What is copied and what is read aloud is the formula without marks.
+    annotation = r'(?<=<annotation encoding="application/x-tex">).*?(?=</annotation>)'
+    plain = html.escape(without_marks(tex))
+    return re.sub(annotation, lambda _: plain, reply["html"], flags=re.DOTALL)
 
 
 class MathTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
+        self.marked: set[int] = set()
         for parent in root.iter():
             line = is_formula_line(parent)
             if line:
@@ -74,13 +83,17 @@ class MathTreeprocessor(Treeprocessor):
             for element in list(parent):
                 if is_math(element):
                     self.replace(element, large=line and "=" in element.text)
+        if self.marked:
+            etree.SubElement(root, "p").text = self.md.htmlStash.store(meanings(self.marked))
 
     def replace(self, element: etree.Element, large: bool) -> None:
         """Put what KaTeX makes of a formula in the formula's place."""
         display = element.tag == "div"
         tex = (html.unescape(element.text) if display else element.text)[2:-2].strip()
+        # The page of an optimizer tells what its symbols mean.
+        shown = mark_symbols(tex) if OPTIMIZERS.keys() & set(self.md.names) else tex
         try:
-            rendered = render(tex, display or large)
+            rendered = render(shown, display or large)
         except MathError as error:
             raise PageError(f"{locate(page_path(self.md), tex)}: {error}") from None
         element.text = self.md.htmlStash.store(rendered)
@@ -88,6 +101,7 @@ class MathTreeprocessor(Treeprocessor):
         element.set("dir", "ltr")
         # A formula's glyphs are no words: without this they would fill the search index.
         element.set("data-search-exclude", "")
+        self.marked |= {int(number) for number in re.findall(r"symbol-(\d+)", shown)}
 
 
 def is_math(element: etree.Element) -> bool:
@@ -113,6 +127,16 @@ def set_note_apart(line: etree.Element) -> None:
             span.extend(line[index + 1 :])
             line[index + 1 :] = [span]
             return
+
+
+def meanings(numbers: set[int]) -> str:
+    """Return what the marked symbols of a page mean, for `symbols.js` to read."""
+    rows = {
+        number: [SYMBOLS[number].meaning, SYMBOLS[number].code, SYMBOLS[number].fa]
+        for number in sorted(numbers)
+    }
+    data = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    return f'<script type="application/json" id="meanings">{data}</script>'
 
 
 class MathExtension(Extension):
