@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from cases import SETTINGS
+
+from tests.cases import SETTINGS
 
 STEPS = 200
 
@@ -15,11 +16,22 @@ STEPS = 200
 # 1e-13. A wrong formula differs by its own size.
 TOLERANCE = 1e-12
 
-# In addition to tests/cases.py: every hyper-parameter away from its default at once.
-EVERYTHING = {
-    "Adam": {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.3},
-    "AdamW": {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.3},
-    "ADOPT": {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.3, "clip_exp": 0.4},
+# Besides tests/cases.py: every hyper-parameter away from its default at once, and values that a
+# condition on one of them might single out.
+BESIDES = {
+    "Adam": [
+        {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.1},
+        {"weight_decay": 1.0},
+    ],
+    "AdamW": [
+        {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.1},
+        {"weight_decay": 1.0},
+    ],
+    "ADOPT": [
+        {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.1, "clip_exp": 0.4},
+        {"weight_decay": 1.0},
+        {"weight_decay": 1.0, "decouple": True},
+    ],
 }
 
 
@@ -47,7 +59,7 @@ def start():
 
 def settings(name):
     """The settings under which an optimizer is looked at; the most telling one first."""
-    return [EVERYTHING[name], *SETTINGS[name]]
+    return [*BESIDES[name], *SETTINGS[name]]
 
 
 def run_step(step, setting, grads):

@@ -9,8 +9,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import agreement
-import cases
 import numpy as np
 import pytest
 
@@ -18,6 +16,7 @@ from optimizers import OPTIMIZERS
 from optimizers.formula import differences, highlight, occurrences, read, rule_of, worked
 from optimizers.formula.reader import section_of
 from optimizers.formula.symbols import KINDS, SYMBOLS
+from tests import agreement, cases
 
 NAMES = list(OPTIMIZERS)
 GRADS = agreement.gradients()
@@ -31,7 +30,7 @@ def step_of(rule, variable):
 
 def section(name):
     """The text of an optimizer's formula section."""
-    path = Path(sys.modules[OPTIMIZERS[name].step.__module__].__file__)
+    path = Path(inspect.getfile(OPTIMIZERS[name].step))
     return section_of(path.read_text(encoding="utf-8"), path.name)[0]
 
 

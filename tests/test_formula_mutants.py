@@ -1,0 +1,47 @@
+"""The checks of the formulas see a change of every kind; `make mutants` tries all changes."""
+
+import numpy as np
+import pytest
+
+from optimizers import OPTIMIZERS
+from tests import agreement, mutants
+
+
+def expected(name):
+    """What the unchanged NumPy step computes, setting by setting."""
+    step, grads = OPTIMIZERS[name].step, agreement.gradients()
+    return [(one, agreement.run_step(step, one, grads)) for one in agreement.settings(name)]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_one_change_of_each_kind_is_noticed(name):
+    wanted, seen = expected(name), {}
+    for make in (mutants.formula_mutants, mutants.step_mutants, mutants.class_mutants):
+        for mutant in make(name):
+            key = (mutant.what, mutant.kind)
+            if key not in seen:
+                seen[key] = mutants.outcome(mutant, wanted).result
+    assert len(seen) > 30
+    assert set(seen.values()) <= {"refused", "raised", "parted", "equal"}, seen
+
+
+def test_an_unchanged_formula_is_not_noticed():
+    path, text = mutants.formula_text("Adam")
+    twin = text.replace(r"\alpha \frac", r"\alpha \, \frac")
+    mutant = mutants.Mutant("Adam", "formula", "a space", path.name, "", twin)
+    assert mutants.outcome(mutant, expected("Adam")).result == "unnoticed"
+
+
+def test_a_change_of_equal_meaning_needs_its_reason(monkeypatch):
+    [mutant] = [
+        one
+        for one in mutants.formula_mutants("ADOPT")
+        if one.after.startswith(r"W := W - \alpha \delta \lambda W;")
+    ]
+    with np.errstate(all="ignore"):
+        result = mutants.outcome(mutant, expected("ADOPT"))
+        assert (result.result, result.detail) == ("equal", mutants.EITHER_OR)
+        assert len(mutants.stale([result])) == len(mutants.EQUAL) - 1
+        monkeypatch.setattr(mutants, "EQUAL", {})
+        assert mutants.outcome(mutant, expected("ADOPT")).result == "unnoticed"
