@@ -82,14 +82,16 @@ class AdamW(Optimizer):
 
     Args:
         params: parameters, named parameters, or groups of either.
-        lr: learning rate α, at least 0.
+        lr: learning rate α, at least 0; as a 0-d tensor it may change under torch.compile.
         betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
         eps: ε, added to the root of the second moment, at least 0.
         weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
+        amsgrad: refused, as ADOPT converges without it.
         maximize: climb instead of descend.
+        flags: `foreach`, `capturable`, `differentiable`, `fused`: refused when set.
 
     Raises:
-        ValueError: an option is out of range, or there are no parameters.
+        ValueError: an option is out of range or refused, or there are no parameters.
         RuntimeError: a gradient is sparse.
 
     Source:

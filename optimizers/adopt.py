@@ -98,16 +98,17 @@ class ADOPT(Optimizer):
 
     Args:
         params: parameters, named parameters, or groups of either.
-        lr: learning rate α, at least 0.
+        lr: learning rate α, at least 0; as a 0-d tensor it may change under torch.compile.
         betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
         eps: ε, the least that a gradient is divided by, at least 0.
         weight_decay: λ, at least 0: of the L2 penalty, or of decoupled decay.
         decouple: δ, whether decay is taken out of the gradient, as in AdamW.
         clip_exp: c, at least 0: normalized gradients are clipped to ±t^c; None does not clip.
         maximize: climb instead of descend.
+        flags: `foreach`, `capturable`, `differentiable`, `fused`: refused when set.
 
     Raises:
-        ValueError: an option is out of range, or there are no parameters.
+        ValueError: an option is out of range or refused, or there are no parameters.
         RuntimeError: a gradient is sparse.
 
     Source:

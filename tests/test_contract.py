@@ -287,6 +287,7 @@ def test_the_step_is_counted_in_float32_whatever_the_default_dtype(name):
         params = weights()
         optimizer = new(name, params)
         feed(optimizer, range(1))
+        assert optimizer.state[params[0]]["step"].dtype == torch.float32
         optimizer.load_state_dict(optimizer.state_dict())
     finally:
         torch.set_default_dtype(torch.float32)

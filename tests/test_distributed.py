@@ -1,6 +1,9 @@
 """Two processes give what one gives; a checkpoint of two is resumed on one and on two."""
 
 import copy
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -250,3 +253,33 @@ def test_a_checkpoint_of_two_processes_is_resumed_exactly_on_two_and_on_one(tmp_
     spawn(save, 2, tmp_path)
     spawn(resume, 2, tmp_path)
     spawn(resume, 1, tmp_path)
+
+
+# The page "Train on many GPUs"
+
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
+def run_snippet(*args):
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *map(str, args)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+
+def test_the_snippet_prints_what_the_page_shows_and_its_progress(tmp_path):
+    snippet, folder = ROOT / "snippets/many_gpus.py", tmp_path / "saved"
+    shown = (ROOT / "snippets/many_gpus.out").read_text()
+    first = run_snippet(*TORCHRUN, snippet, folder)
+    assert first.stdout == shown
+    assert [f"step {step} of 100: loss" in first.stderr for step in (10, 50, 100)] == [True] * 3
+    # It goes on, now on one process.
+    second = run_snippet(snippet, folder)
+    assert second.stdout.endswith("after 200 steps\n")
+    assert float(second.stdout.split()[1]) < float(first.stdout.split()[1])
