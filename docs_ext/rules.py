@@ -12,6 +12,7 @@ from .source import PageError, locate, page_path
 
 REASON = re.compile(r"^\$(?P<latex>[^$]+)\$\s+(?P<why>.+)$")
 MARK = r"\htmlClass{changed}{"
+SECTIONS = {"initialize": "Initialize", "iteration": "On iteration $t$"}
 # The run that the tables of worked numbers show; decay is on, so that its lines are not idle.
 START, GRADIENTS, OPTIONS = 1.0, (0.5, -0.2, 0.4, 0.1), {"lr": 0.1, "weight_decay": 0.1}
 
@@ -39,7 +40,11 @@ def differs(md: Markdown, name: str, body: list[str]) -> list[str]:
         raise PageError(f"{where}: this line is the same in {parent} or not there: ${latex}$")
 
     made = ["//// html | div.differs", *cell("head", f"**{parent}**"), *cell("head", f"**{name}**")]
+    section = None
     for row in rows:
+        if (row.after or row.before).section != section:
+            section = (row.after or row.before).section
+            made += cell("section", SECTIONS[section])
         kind = "moved" if row.moved and row.kind == "same" else row.kind
         before = row.before and highlight(row.before.latex, row.before_spans, MARK)
         after = row.after and highlight(row.after.latex, row.after_spans, MARK)
@@ -48,6 +53,22 @@ def differs(md: Markdown, name: str, body: list[str]) -> list[str]:
         if kind != "same":
             made += cell("why", reasons[(row.after or row.before).latex])
     return [*made, "////"]
+
+
+def defaults_that_differ(md: Markdown, names: str, body: list[str]) -> list[str]:
+    """What changes for someone who switches from one optimizer to another and sets nothing.
+
+    Args:
+        md: the page.
+        names: the optimizer left and the one taken, such as "Adam ADOPT".
+        body: nothing.
+    """
+    before, after = (rule_of(name).defaults for name in names.split())
+    return [
+        f"- `{option}` is {after[option]}, not {before[option]}."
+        for option in after
+        if option in before and after[option] != before[option]
+    ]
 
 
 def cell(kind: str, text: str) -> list[str]:

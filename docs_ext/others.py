@@ -1,0 +1,106 @@
+"""How other libraries write Adam; what is said of torch is found by running torch."""
+
+import inspect
+import math
+
+import torch
+from markdown import Markdown
+
+SOURCES = {
+    "Keras 3": (
+        "[adam.py](https://github.com/keras-team/keras/blob/master/keras/src/optimizers/adam.py), "
+        "[adamw.py](https://github.com/keras-team/keras/blob/master/keras/src/optimizers/adamw.py)"
+    ),
+    "optax": (
+        "[alias.py](https://github.com/google-deepmind/optax/blob/main/optax/_src/alias.py)"
+    ),
+    "MLX": (
+        "[optimizers.py]"
+        "(https://github.com/ml-explore/mlx/blob/main/python/mlx/optimizers/optimizers.py)"
+    ),
+}
+OUTSIDE = "added to the root, after bias correction"
+HAT = r"added to the root, before bias correction: the paper's $\hat\epsilon$"
+# As their sources stood in November 2026.
+ROWS = {
+    r"$\epsilon$": [HAT, OUTSIDE + "; a second one, 0, inside", OUTSIDE + " (documented inside)"],
+    "Bias correction": ["always", "always", "off unless asked for"],
+    "`weight_decay` of Adam": ["decoupled", "none", "none"],
+    "`weight_decay` of AdamW": ["times the learning rate"] * 3,
+    "Default lr": ["0.001", "none, must be given", "none, must be given"],
+    "Default betas": ["0.9, 0.999"] * 3,
+    r"Default $\epsilon$": ["1e-07", "1e-08", "1e-08"],
+    r"Default $\lambda$ of AdamW": ["0.004", "0.0001", "0.01 (documented as 0)"],
+}
+
+
+def how_others_write_it(md: Markdown, argument: str, body: list[str]) -> list[str]:
+    """The table of libraries: one row per choice, torch's column measured."""
+    made = [f"| | torch | {' | '.join(SOURCES)} |", f"| --- | --- |{' --- |' * len(SOURCES)}"]
+    for (row, others), measured in zip(ROWS.items(), torch_column(), strict=True):
+        made.append(f"| {row} | {measured} | {' | '.join(others)} |")
+    made.append(f"| Source | run for this page | {' | '.join(SOURCES.values())} |")
+    return made
+
+
+def torch_column() -> list[str]:
+    """Find out what torch does, in the order of ROWS.
+
+    Example:
+        >>> torch_column()[1:4]
+        ['always', 'L2 penalty', 'times the learning rate']
+    """
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(torch.optim.Adam).parameters.items()
+    }
+    decay = inspect.signature(torch.optim.AdamW).parameters["weight_decay"].default
+    betas = ", ".join(map(str, defaults["betas"]))
+    shown = [str(defaults["lr"]), betas, str(defaults["eps"]), str(decay)]
+    return [epsilon(), bias_correction(), adam_decay(), adamw_decay(), *shown]
+
+
+def moved(optimizer_class, weight: float, grads: list[float], **options) -> float:
+    """Return how far a weight moves in the last of some steps."""
+    param = torch.tensor(weight, dtype=torch.float64, requires_grad=True)
+    optimizer = optimizer_class([param], **options)
+    for grad in grads:
+        before = param.item()
+        param.grad = torch.tensor(grad, dtype=torch.float64)
+        optimizer.step()
+    return param.item() - before
+
+
+def which(found: float, candidates: dict[str, float]) -> str:
+    """Return the name of the one candidate that was found."""
+    names = [name for name, value in candidates.items() if math.isclose(found, value)]
+    if len(names) != 1:
+        raise AssertionError(f"torch does something new: {found}, not one of {candidates}")
+    return names[0]
+
+
+def epsilon() -> str:
+    # One step from zero, with β₁ = 0.5 and β₂ = 0.75: both moments are corrected to dW and dW².
+    found = moved(torch.optim.Adam, 0.0, [0.2], lr=0.1, betas=(0.5, 0.75), eps=0.3)
+    candidates = {
+        OUTSIDE: -0.1 * 0.2 / (0.2 + 0.3),
+        HAT: -0.1 * 0.2 * 0.5 / (0.2 * 0.5 + 0.3),
+        "inside the root": -0.1 * 0.2 / math.sqrt(0.2**2 + 0.3),
+    }
+    return which(found, candidates)
+
+
+def bias_correction() -> str:
+    found = moved(torch.optim.Adam, 0.0, [0.2], lr=0.1, betas=(0.75, 0.75), eps=0.0)
+    return which(found, {"always": -0.1, "never": -0.1 * 0.25 / math.sqrt(0.25)})
+
+
+def adam_decay() -> str:
+    # No gradient but the decay's: an L2 penalty makes a whole step of it, as Adam does of any.
+    found = moved(torch.optim.Adam, 5.0, [0.0], lr=0.1, weight_decay=0.01, eps=0.0)
+    return which(found, {"L2 penalty": -0.1, "decoupled": -0.1 * 0.01 * 5.0, "none": 0.0})
+
+
+def adamw_decay() -> str:
+    found = moved(torch.optim.AdamW, 5.0, [0.0], lr=0.1, weight_decay=0.01)
+    return which(found, {"times the learning rate": -0.1 * 0.01 * 5.0, "alone": -0.01 * 5.0})
