@@ -40,12 +40,13 @@ def katex() -> subprocess.Popen:
 
 
 @functools.cache
-def render(tex: str, display: bool = False) -> str:
+def render(tex: str, display: bool = False, copied: str | None = None) -> str:
     r"""Render one formula.
 
     Args:
         tex: LaTeX, as between dollars.
         display: as large as on a line of its own.
+        copied: what copying gives and screen readers know; the formula without marks unless said.
 
     Returns:
         HTML for the eye, and MathML, with the LaTeX inside, for screen readers.
@@ -66,9 +67,8 @@ def render(tex: str, display: bool = False) -> str:
     reply = json.loads(process.stdout.readline())
     if "error" in reply:
         raise MathError(reply["error"])
-    # What is copied and what is read aloud is the formula without marks.
     annotation = r'(?<=<annotation encoding="application/x-tex">).*?(?=</annotation>)'
-    plain = html.escape(without_marks(tex))
+    plain = html.escape(copied or without_marks(tex))
     return re.sub(annotation, lambda _: plain, reply["html"], flags=re.DOTALL)
 
 
@@ -93,7 +93,7 @@ class MathTreeprocessor(Treeprocessor):
         # The page of an optimizer tells what its symbols mean.
         shown = mark_symbols(tex) if OPTIMIZERS.keys() & set(self.md.names) else tex
         try:
-            rendered = render(shown, display or large)
+            rendered = render(shown, display or large, without_marks(tex))
         except MathError as error:
             raise PageError(f"{locate(page_path(self.md), tex)}: {error}") from None
         element.text = self.md.htmlStash.store(rendered)

@@ -11,9 +11,7 @@ SOURCES = {
         "[adam.py](https://github.com/keras-team/keras/blob/master/keras/src/optimizers/adam.py), "
         "[adamw.py](https://github.com/keras-team/keras/blob/master/keras/src/optimizers/adamw.py)"
     ),
-    "optax": (
-        "[alias.py](https://github.com/google-deepmind/optax/blob/main/optax/_src/alias.py)"
-    ),
+    "optax": ("[alias.py](https://github.com/google-deepmind/optax/blob/main/optax/_src/alias.py)"),
     "MLX": (
         "[optimizers.py]"
         "(https://github.com/ml-explore/mlx/blob/main/python/mlx/optimizers/optimizers.py)"

@@ -36,7 +36,7 @@ def run(code: str, cwd: Path, *options: str) -> str:
     command = [sys.executable, "-W", "error", *options, "-"]
     done = subprocess.run(command, input=code, cwd=cwd, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert "warning" not in done.stderr.lower()  # those of torch's C++ side, which -W cannot see
     return done.stdout
 
 

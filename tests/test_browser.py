@@ -7,8 +7,8 @@ import pytest
 
 from .conftest import ROOT, run
 
-PAGES = ["", "adam/", "symbols/", "notebooks/decay_is_not_l2/"]
-SECTIONS = ("description", "formula", "example")
+PAGES = ["", "adam/", "symbols/", "many-gpus/", "api/", "checked/", "notebooks/decay_is_not_l2/"]
+SECTIONS = ("description", "formula", "example", "what-differs", "worked-numbers")
 
 
 def chosen(page) -> list[str]:
@@ -166,7 +166,7 @@ def test_what_the_copy_button_copies_runs(open_page, path, tmp_path):
     for name in names:
         if name:
             page.click(f"label[for=formula-{name}]")
-        for block in page.locator(".highlight:visible").all():
+        for block in page.locator(".highlight:not(.doc-signature, .language-pycon):visible").all():
             block.locator("button[data-md-type=copy]").click()
             copied = page.evaluate("navigator.clipboard.readText()")
             assert copied.strip() == block.locator("code").text_content().strip()
@@ -182,7 +182,7 @@ def test_what_the_copy_button_copies_runs(open_page, path, tmp_path):
                     check_examples(copied)
     if session:
         run("import matplotlib\nmatplotlib.use('svg')\n" + session, tmp_path)
-    blocks = page.locator(".language-python").count()
+    blocks = page.locator(".language-python:not(.doc-signature)").count()
     assert (len(seen) > 0) == (blocks > 0)
 
 
@@ -206,3 +206,26 @@ def test_the_seed_is_all_there(open_page):
     text = re.sub(r"\s+", " ", page.inner_text("article"))
     for sentence in (ROOT / "tests" / "seed.txt").read_text(encoding="utf-8").splitlines():
         assert sentence in text
+
+
+def test_a_symbol_tells_what_it_means(open_page):
+    page = open_page("adam/", has_touch=True)
+    note = page.locator(".symbol-note")
+    symbol = page.locator(".formula .katex-html .symbol:visible").first
+    assert not note.is_visible()
+    symbol.hover()
+    assert "gradient of the loss" in note.inner_text()
+    assert "grad" in note.locator("code").inner_text()
+    assert "گرادیان" in note.locator("[lang=fa]").inner_text()
+    page.mouse.move(0, 0)
+    assert not note.is_visible()
+    page.locator(".formula .math:visible").first.focus()
+    first = note.inner_text()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert note.inner_text() != first
+    assert note.get_attribute("role") == "status"
+    page.keyboard.press("Escape")
+    assert not note.is_visible()
+    symbol.tap()
+    assert note.is_visible()

@@ -1,0 +1,100 @@
+"""What a page shows of a rule is the rule that was checked."""
+
+import html
+import re
+
+import numpy as np
+import pytest
+
+from docs_ext import rules
+from docs_ext.marks import mark_symbols
+from docs_ext.math import render
+from docs_ext.source import PageError
+from optimizers import OPTIMIZERS
+from optimizers.formula import rule_of
+
+PAGE = {"Adam": "adam", "AdamW": "adam", "ADOPT": "adam"}
+
+
+def tab(site, page: str, section: str, name: str) -> str:
+    """Return the HTML of one tab of a page."""
+    text = (site / page / "index.html").read_text(encoding="utf-8")
+    text = text[text.index(f'<h2 id="{section}">') :]
+    labels = re.findall(rf'<label [^>]*for="{section}-([\w-]+)"', text)
+    blocks = text.split('<div class="tabbed-block">')
+    return blocks[1 + labels.index(name.lower())].partition("<h2")[0]
+
+
+def latex(page: str) -> list[str]:
+    """Return the formulas of a piece of HTML, as they would be copied."""
+    tex = r'(?<=<annotation encoding="application/x-tex">).*?(?=</annotation>)'
+    found = re.findall(tex, page, re.DOTALL)
+    return [html.unescape(one) for one in found]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_formula_in_the_browser_is_the_formula_that_was_read(site, name):
+    shown = [one for one in latex(tab(site, PAGE[name], "formula", name)) if "=" in one]
+    read = [one.latex for one in rule_of(name).statements]
+    assert shown[: len(read)] == read
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_worked_numbers_are_those_of_the_numpy_step(site, name):
+    page = tab(site, PAGE[name], "worked-numbers", name)
+    rows = re.findall(r"<tr>\s*<td>(.*?)</tr>", page, re.DOTALL)
+    table = {}
+    for row in rows:
+        symbol, *numbers = [latex(cell) for cell in row.split("<td>")]
+        table[symbol[0]] = [number[0] if number else None for number in numbers]
+    codes = {one.latex: one.code for one in rule_of(name).symbols.values()}
+    param, state, history = rules.START, {}, []
+    for grad in rules.GRADIENTS[: rules.used(rule_of(name))]:
+        param, state = OPTIMIZERS[name].step(np.float64(param), grad, state, **rules.OPTIONS)
+        history.append({"param": param, **state})
+    checked = 0
+    for symbol, numbers in table.items():
+        steps = numbers[-len(history) :]
+        for number, values in zip(steps, history, strict=True):
+            if codes[symbol] in values and number is not None:
+                shown = float(number.replace(r" \cdot 10^{", "e").replace("}", ""))
+                # Four digits are shown.
+                assert shown == pytest.approx(float(values[codes[symbol]]), rel=6e-4), symbol
+                checked += 1
+    assert checked >= 3 * 3
+
+
+def test_a_line_that_differs_needs_its_reason(convert):
+    with pytest.raises(PageError, match=r"say why this line differs.*dW := dW \+ \\lambda W"):
+        convert("# Page\n\n::: differs AdamW\n\n    $W := W - \\alpha \\lambda W$ Because.")
+    with pytest.raises(PageError, match="the same in Adam or not there"):
+        convert(
+            "# Page\n\n::: differs AdamW\n\n"
+            "    $dW := dW + \\lambda W$ Because.\n"
+            "    $W := W - \\alpha \\lambda W$ Because.\n"
+            "    $S_{dw} = 0$ Because."
+        )
+
+
+def visible(page: str) -> str:
+    """Return what the eye sees of a formula."""
+    drawn = page[page.index('class="katex-html"') :]
+    return re.sub(r"<[^>]+>", "", drawn)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_marks_change_neither_the_picture_nor_what_is_copied(name):
+    for statement in rule_of(name).statements:
+        marked = mark_symbols(statement.latex)
+        assert marked.count("symbol-") >= 1
+        rendered = render(marked, copied=statement.latex)
+        assert visible(rendered) == visible(render(statement.latex))
+        assert latex(rendered) == [statement.latex]
+
+
+def test_defaults_on_the_page_are_the_signatures(site):
+    page = (site / "adam" / "index.html").read_text(encoding="utf-8")
+    assert "<code>betas</code> is (0.9, 0.9999), not (0.9, 0.999)." in page
+    assert "<code>eps</code> is 1e-06, not 1e-08." in page
+    assert rule_of("ADOPT").defaults["clip_exp"] == 1 / 4  # typed in ADOPT's Persian note
+    assert r"c = \frac{1}{4}" in page
