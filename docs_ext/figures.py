@@ -8,6 +8,7 @@ import io
 import re
 import xml.etree.ElementTree as etree
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 import matplotlib as mpl
 import numpy as np
@@ -21,7 +22,9 @@ from .source import PageError, locate, page_path
 
 # Colours that stand for the site's variables until `tidy` puts those in.
 INK, FAINT = "#010101", "#020202"
-HUES = {name: f"#0300{number:02x}" for number, name in enumerate(OPTIMIZERS, 1)}
+# Each optimizer's colour, one of those in site.css: neighbours in the table differ.
+HUES = {name: index % 8 + 1 for index, name in enumerate(OPTIMIZERS)}
+COLOURS = {name: f"#0300{hue:02x}" for name, hue in HUES.items()}
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "optimizers",
@@ -35,7 +38,7 @@ STYLE = {
     "figure.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=list(HUES.values())),
+    "axes.prop_cycle": mpl.cycler(color=list(COLOURS.values())),
 }
 
 
@@ -65,11 +68,13 @@ def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> 
     return np.stack(points)
 
 
-def adam_paths() -> Figure:
-    """Paths of Adam, AdamW and ADOPT into a narrow valley, same start and learning rate."""
+def paths(names: list[str], options: dict[str, dict]) -> Figure:
+    """Paths into a narrow valley: same start, same learning rate, 60 steps.
 
-    def loss(x, y):
-        return 0.5 * (x - 2) ** 2 + 8 * (y - 1) ** 2
+    Args:
+        names: the optimizers.
+        options: hyper-parameters of some of them, by name.
+    """
 
     def gradient(point):
         return np.array([point[0] - 2, 16 * (point[1] - 1)])
@@ -79,13 +84,25 @@ def adam_paths() -> Figure:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     x, y = np.meshgrid(np.linspace(-2.4, 2.9, 120), np.linspace(-0.9, 2.4, 90))
-    axes.contour(x, y, loss(x, y), np.geomspace(0.15, 40, 9), colors=FAINT, linewidths=0.8)
-    labels = {"Adam": (0, 16), "AdamW": (-10, -24), "ADOPT": (-26, 14)}
-    for name, offset in labels.items():
-        points = path(name, gradient, (-2.0, 2.0), 60, lr=0.1, **settings(name))
-        axes.plot(*points.T, color=HUES[name], linewidth=2, marker="o", markersize=2.6)
+    loss = 0.5 * (x - 2) ** 2 + 8 * (y - 1) ** 2
+    axes.contour(x, y, loss, np.geomspace(0.15, 40, 9), colors=FAINT, linewidths=0.8)
+    walked = {
+        name: path(name, gradient, (-2.0, 2.0), 60, **{"lr": 0.1} | options.get(name, {}))
+        for name in names
+    }
+    for name, points in walked.items():
+        axes.plot(*points.T, color=COLOURS[name], linewidth=2, marker="o", markersize=2.6)
+        others = [other for other in walked if other != name]
+        point, side = freest(points, [walked[other] for other in others])
         axes.annotate(
-            name, points[30], offset, textcoords="offset points", color=HUES[name], weight="bold"
+            name,
+            point,
+            (0, 13 * side),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            color=COLOURS[name],
+            weight="bold",
         )
     axes.plot(2, 1, marker="+", markersize=11, color=INK)
     axes.annotate("minimum", (2, 1), (-24, 14), textcoords="offset points", color=INK)
@@ -93,28 +110,38 @@ def adam_paths() -> Figure:
     return figure
 
 
-def settings(name: str) -> dict:
-    """AdamW's decay is strong here, so that the eye can see where it pulls."""
-    return {"weight_decay": 0.5} if name == "AdamW" else {}
+def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, int]:
+    """Return the point of a path that is farthest from the others, and on which side they lack."""
+    rest = np.concatenate(others) if others else points[:1]
+    gaps = np.linalg.norm(points[:, None] - rest[None], axis=-1)
+    far = int(gaps.min(axis=1).argmax())
+    nearest = rest[gaps[far].argmin()]
+    return points[far], 1 if points[far][1] >= nearest[1] else -1
 
 
-FIGURES = {"adam-paths": adam_paths}
+FIGURES = {"paths": paths}
 
 
-def svg(name: str, description: str) -> str:
+def svg(url: str, names: list[str], description: str) -> str:
     """Draw a figure as SVG for a page.
 
     Args:
-        name: a key of FIGURES.
+        url: a key of FIGURES, then what is set, as in `paths?AdamW.weight_decay=0.5`.
+        names: the optimizers of the page.
         description: what it shows, for those who do not see it.
 
     Returns:
         An `<svg>` element; the same bytes each time.
     """
+    figure, _, query = url.partition("?")
+    options: dict[str, dict] = {}
+    for key, value in parse_qsl(query):
+        name, _, option = key.partition(".")
+        options.setdefault(name, {})[option] = float(value)
     with mpl.rc_context(STYLE):
         buffer = io.StringIO()
-        FIGURES[name]().savefig(buffer, format="svg", metadata={"Date": None})
-    return tidy(etree.fromstring(buffer.getvalue()), name, description)
+        FIGURES[figure](names, options).savefig(buffer, format="svg", metadata={"Date": None})
+    return tidy(etree.fromstring(buffer.getvalue()), figure, description)
 
 
 def tidy(root: etree.Element, name: str, description: str) -> str:
@@ -155,15 +182,15 @@ class FigureTreeprocessor(Treeprocessor):
             image = parent.find("img")
             if image is None or not image.get("src", "").startswith("figure:"):
                 continue
-            name, text = image.get("src").removeprefix("figure:"), image.get("alt", "").strip()
-            where = locate(page_path(self.md), f"](figure:{name}")
+            url, text = image.get("src").removeprefix("figure:"), image.get("alt", "").strip()
+            where, name = locate(page_path(self.md), f"](figure:{url}"), url.partition("?")[0]
             if name not in FIGURES:
                 raise PageError(f"{where}: no figure `{name}`; there are: {', '.join(FIGURES)}")
             if not text:
-                raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{name})")
+                raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{url})")
             parent.clear()
             parent.tag = "figure"
-            parent.text = self.md.htmlStash.store(svg(name, text))
+            parent.text = self.md.htmlStash.store(svg(url, self.md.names, text))
             caption = etree.SubElement(parent, "figcaption")
             caption.text = text
 

@@ -44,11 +44,24 @@ def references(md: Markdown, argument: str, body: list[str]) -> list[str]:
     return [*lines, "", f"Checked when this page was built: torch {torch}, NumPy {numpy}."]
 
 
+def optimizer_classes(md: Markdown, argument: str, body: list[str]) -> list[str]:
+    """The documentation of every PyTorch class, by mkdocstrings."""
+    classes = [entry.optimizer for entry in OPTIMIZERS.values()]
+    return [f"::: optimizers.{one.__name__}\n" for one in classes]
+
+
+def numpy_steps(md: Markdown, argument: str, body: list[str]) -> list[str]:
+    """The documentation of every NumPy step, by mkdocstrings."""
+    return [f"::: optimizers.{entry.step.__name__}\n" for entry in OPTIMIZERS.values()]
+
+
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 MADE: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "defaults-that-differ": rules.defaults_that_differ,
     "differs": rules.differs,
     "how-others-write-it": others.how_others_write_it,
+    "numpy-steps": numpy_steps,
+    "optimizer-classes": optimizer_classes,
     "references": references,
     "symbols": symbols,
     "worked-numbers": rules.worked_numbers,
@@ -74,7 +87,8 @@ class MadePreprocessor(Preprocessor):
             while rest and (rest[0].startswith(f"{indent} ") or not rest[0].strip()):
                 body.append(rest.pop(0))
             new = MADE[name](self.md, argument, body)
-            made += [f"{indent}{line}" if line else "" for line in [*new, ""]]
+            new = "\n".join([*new, ""]).split("\n")
+            made += [indent + line if line else "" for line in new]
         return made
 
 

@@ -11,8 +11,7 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from optimizers import OPTIMIZERS
-
+from .figures import HUES
 from .source import PageError, locate, page_path
 
 # Braces that start with a sign or hold one are attributes of the heading: {#id}, {.class}, {a=b}.
@@ -42,8 +41,7 @@ def read_title(line: str) -> list[str]:
 
 def hue(name: str) -> str:
     """Return the class that gives an optimizer its colour, the same on every page."""
-    names = list(OPTIMIZERS)
-    return f"optimizer-{names.index(name) + 1}" if name in names else "optimizer-0"
+    return f"optimizer-{HUES.get(name, 0)}"
 
 
 class TitlePreprocessor(Preprocessor):

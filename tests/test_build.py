@@ -66,9 +66,19 @@ FAULTS = {
         "# Adam {AdamW} {ADOPTED}",
         ["`ADOPTED`", "Adam, AdamW, ADOPT"],
     ),
-    "unknown figure": ("docs/adam.md", "(figure:adam-paths)", "(figure:paths)", ["adam-paths"]),
-    "figure without text": ("docs/index.md", "# Opt", "![](figure:adam-paths)\n\n# Opt", ["text"]),
-    "unknown directive": ("docs/symbols.md", "::: symbols", "::: symbol", ["symbols, references"]),
+    "unknown figure": (
+        "docs/adam.md",
+        "(figure:paths?",
+        "(figure:path?",
+        ["`path`", "there are: paths"],
+    ),
+    "figure without text": ("docs/index.md", "# Opt", "![](figure:paths)\n\n# Opt", ["text"]),
+    "unknown directive": (
+        "docs/symbols.md",
+        "::: symbols",
+        "::: symbol",
+        ["symbols, worked-numbers"],
+    ),
     "failing cell": (
         "docs/notebooks/decay_is_not_l2.py",
         "decay = 0.3",

@@ -10,10 +10,17 @@ from docs_ext import rules
 from docs_ext.marks import mark_symbols
 from docs_ext.math import render
 from docs_ext.source import PageError
+from docs_ext.varieties import read_title
 from optimizers import OPTIMIZERS
 from optimizers.formula import rule_of
 
-PAGE = {"Adam": "adam", "AdamW": "adam", "ADOPT": "adam"}
+from .conftest import ROOT
+
+PAGE = {
+    name: page.stem
+    for page in (ROOT / "docs").glob("*.md")
+    for name in read_title(page.read_text(encoding="utf-8").partition("\n")[0])
+}
 
 
 def tab(site, page: str, section: str, name: str) -> str:
