@@ -511,6 +511,7 @@ def test_a_rule_does_not_differ_from_itself():
         ("W + dW", "W - dW", ["- dW"]),
         (r"\sqrt{W} + \epsilon", r"\sqrt{W + \epsilon}", [r"\sqrt{W + \epsilon}"]),
         (r"\max(W, 1)", r"\max(W, 2)", ["2"]),
+        (r"\max(W, 1)", r"\min(W, 1)", [r"\min(W, 1)"]),
         ("W = dW", "W := dW", []),
         ("W = dW", "b = dW", ["b"]),
         (r"\frac{W}{1 - t}", r"\frac{W}{1 + t}", ["+ t"]),

@@ -75,6 +75,14 @@ CASES = [
         "$V_{dw} = 0$",
     ),
     (r"- \alpha V_{dw}", r"- ⟦dW^{\text{clipped}}⟧", "no value yet", "a line above"),
+    (
+        RULE[: RULE.index("+ dW$")],
+        r"""Initialize: $dW^{\text{clipped}} = dW$, $V_{dw} = dW^{\text{clipped}}$
+
+On iteration $t$: $V_{dw} = V_{dw} + ⟦dW^{\text{clipped}}⟧ """,
+        "no value yet",
+        "a line above",
+    ),
     (r"$W :=", r"$⟦S_{dw}⟧ = dW$, $W :=", "no first value", "$S_{dw} = 0$"),
     # Lines without a part in the update.
     (
