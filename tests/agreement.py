@@ -89,8 +89,8 @@ class Disagreement(NamedTuple):
 
     iteration: int
     quantity: str
-    value: float
-    expected: float
+    value: object
+    expected: object
 
 
 def disagreement(seen, expected):
@@ -105,7 +105,10 @@ def disagreement(seen, expected):
         if one.keys() != other.keys():
             return Disagreement(iteration, "names", sorted(one), sorted(other))
         for quantity, value in one.items():
-            value, wanted = np.broadcast_arrays(value, np.float64(other[quantity]))
+            if np.shape(value) != np.shape(other[quantity]):
+                shapes = np.shape(value), np.shape(other[quantity])
+                return Disagreement(iteration, f"the shape of {quantity}", *shapes)
+            value, wanted = np.asarray(value), np.asarray(other[quantity], np.float64)
             size = np.abs(wanted)
             if quantity == "param":
                 size = largest = np.maximum(largest, size)

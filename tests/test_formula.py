@@ -79,10 +79,8 @@ def test_a_disagreement_says_where():
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("variable", ["W", "b"])
 def test_printed_python_agrees(name, variable):
-    from optimizers.formula.printers import python
-
     namespace = {}
-    exec(python(rule_of(name), variable), namespace)
+    exec(rule_of(name).python(variable), namespace)
     for setting in agreement.settings(name):
         seen = agreement.run_step(namespace["step"], setting, GRADS)
         expected = agreement.run_step(OPTIMIZERS[name].step, setting, GRADS)
@@ -102,11 +100,9 @@ def node(program, folder):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_printed_javascript_agrees_over_500_steps(name, tmp_path):
-    from optimizers.formula.printers import javascript
-
     grads = np.concatenate([agreement.gradients(seed) for seed in (0, 1, 2)])[:500]
     for variable in ("W", "b"):
-        text = javascript(rule_of(name), variable)
+        text = rule_of(name).javascript(variable)
         (tmp_path / f"{variable}.mjs").write_text(text, encoding="utf-8")
     settings = agreement.settings(name)
     program = f"""
@@ -268,6 +264,9 @@ PERSIAN = (
     .replace("Compute $dW$.", "گرادیان $dW$ را حساب کن.")
 )
 
+# As typed on an Arabic keyboard, and with the two words joined in another way.
+ARABIC = PERSIAN.replace("ی", "ي").replace("مقداردهي", "مقدار\u200cدهي").replace("هر ", "")
+
 INDEXED = r"""Initialize: $V_{dw,0} = 0$, $S_{dw, 0} = 0$
 
 On iteration $t$:
@@ -300,10 +299,13 @@ W &:= W - \alpha \, \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{correct
 """
 
 
-@pytest.mark.parametrize("text", [PERSIAN, INDEXED, DISPLAYED], ids=["fa", "index", "displayed"])
+@pytest.mark.parametrize(
+    "text",
+    [PERSIAN, ARABIC, INDEXED, DISPLAYED],
+    ids=["Persian", "Arabic letters", "index of time", "displayed"],
+)
 def test_other_ways_to_write_a_rule_read_the_same(text):
     wanted = [(one.section, one.target, one.expression) for one in read(ADAM).statements]
-    text = text.replace("\\[2pt]", "\\[2pt]")
     assert [(one.section, one.target, one.expression) for one in read(text).statements] == wanted
 
 
@@ -436,6 +438,14 @@ def test_worked_arithmetic_shows_signs_and_powers_of_ten_in_brackets():
     ]
 
 
+def test_worked_arithmetic_of_a_clip():
+    line = rule_of("ADOPT").trace(1.0, [0.5, -2.0])[1].lines[2]
+    assert worked(line) == (
+        r"dW^{\text{clipped}} = \operatorname{clip}\left(\frac{\left(-2\right)}"
+        r"{\max\left(\sqrt{0.25}, \left(10^{-6}\right)\right)}, - 1^{0.25}, 1^{0.25}\right) = -1"
+    )
+
+
 def test_occurrences_are_where_the_symbols_are():
     for name in NAMES:
         for one in rule_of(name).statements:
@@ -501,6 +511,7 @@ def test_a_rule_does_not_differ_from_itself():
         ("W + dW", "W - dW", ["- dW"]),
         (r"\sqrt{W} + \epsilon", r"\sqrt{W + \epsilon}", [r"\sqrt{W + \epsilon}"]),
         (r"\max(W, 1)", r"\max(W, 2)", ["2"]),
+        (r"\max(W, 1)", r"\min(W, 1)", [r"\min(W, 1)"]),
         ("W = dW", "W := dW", []),
         ("W = dW", "b = dW", ["b"]),
         (r"\frac{W}{1 - t}", r"\frac{W}{1 + t}", ["+ t"]),

@@ -75,6 +75,14 @@ CASES = [
         "$V_{dw} = 0$",
     ),
     (r"- \alpha V_{dw}", r"- ⟦dW^{\text{clipped}}⟧", "no value yet", "a line above"),
+    (
+        RULE[: RULE.index("+ dW$")],
+        r"""Initialize: $dW^{\text{clipped}} = dW$, $V_{dw} = dW^{\text{clipped}}$
+
+On iteration $t$: $V_{dw} = V_{dw} + ⟦dW^{\text{clipped}}⟧ """,
+        "no value yet",
+        "a line above",
+    ),
     (r"$W :=", r"$⟦S_{dw}⟧ = dW$, $W :=", "no first value", "$S_{dw} = 0$"),
     # Lines without a part in the update.
     (
@@ -165,3 +173,20 @@ def test_what_is_not_understood_is_refused(old, new, message, accepted):
 
 def test_the_rule_of_the_cases_is_not_refused():
     assert read(RULE).variables == ("W",)
+
+
+def test_one_character_more_or_less_is_an_error_or_another_formula():
+    same = 0
+    wanted = [(one.target, one.expression) for one in read(RULE).statements]
+    for position in range(len(RULE)):
+        for new in ["", *r"\{}$_^|&(),=t2'`. <[;:-/"]:
+            text = RULE[:position] + new + RULE[position + (not new) :]
+            try:
+                statements = read(text).statements
+            except FormulaError:
+                continue
+            for one in statements:
+                assert text.split("\n")[one.line - 1][one.column - 1 :].startswith(one.latex)
+            same += [(one.target, one.expression) for one in statements] == wanted
+    # In prose, or a space or a separator that changes nothing.
+    assert 0 < same < 900

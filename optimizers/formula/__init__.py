@@ -12,6 +12,7 @@ Example:
 
 import importlib
 
+# Each public name and the module that it comes from.
 HOMES = {
     "Difference": "compare",
     "FormulaError": "source",
@@ -25,18 +26,7 @@ HOMES = {
     "worked": "printers",
 }
 
-__all__ = [
-    "Difference",
-    "FormulaError",
-    "Rule",
-    "Statement",
-    "differences",
-    "highlight",
-    "occurrences",
-    "read",
-    "rule_of",
-    "worked",
-]
+__all__ = list(HOMES)
 
 
 def __getattr__(name):

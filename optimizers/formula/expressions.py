@@ -273,11 +273,8 @@ COUNTS = {"maximum": (2, 3), "minimum": (2, 3), "clip": (3,), "sign": (1,)}
 
 
 def product(*factors):
-    """A product in the order written: a plain product on the left goes on rather than nests."""
-    first = factors[:1]
-    # Behind a quotient it nests: printers would move the next factor before the division.
-    if isinstance(factors[0], sympy.Mul) and not any(map(divides, factors[0].args)):
-        first = factors[0].args
+    """A product in the order written; a product on the left goes on rather than nests."""
+    first = factors[0].args if isinstance(factors[0], sympy.Mul) else factors[:1]
     return sympy.Mul(*first, *factors[1:], evaluate=False)
 
 

@@ -184,13 +184,40 @@ class Rule:
             param, state = values[variable], self._state(values, state)
         return moments
 
-    def python(self):
-        """The rule as a NumPy function `step`, called as the NumPy steps are; see `printers`."""
-        return printers.python(self)
+    def python(self, variable=None):
+        """The rule as the text of a Python module that needs only NumPy.
 
-    def javascript(self):
-        """The rule as an ES module with a function `step`; see `printers`."""
-        return printers.javascript(self)
+        Args:
+            variable: whose lines to print, one of `variables`; the first unless said.
+
+        Returns:
+            The text; its function `step` is called as the NumPy steps are.
+
+        Example:
+            >>> from optimizers.formula import rule_of
+            >>> module = {}
+            >>> exec(rule_of("Adam").python(), module)
+            >>> print(module["step"](np.ones(2), np.array([0.5, -3.0]), {}, lr=0.1)[0])
+            [0.9 1.1]
+        """
+        return printers.python(self, variable)
+
+    def javascript(self, variable=None):
+        """The rule as the text of an ES module with a function `step(param, grad, state, hyper)`.
+
+        Args:
+            variable: whose lines to print, one of `variables`; the first unless said.
+
+        Returns:
+            The text; `printers.javascript` says how its function is called.
+
+        Example:
+            >>> from optimizers.formula import rule_of
+            >>> print(rule_of("Adam").javascript("b").splitlines()[-3].split(" => ")[1])
+            param - lr*exp_avg_corrected/(Math.sqrt(exp_avg_sq_corrected) + eps), exp_avg_corrected,
+            exp_avg_sq_corrected, param); // optimizers/adam.py:20
+        """
+        return printers.javascript(self, variable)
 
     def _run(self, param, grad, state, variable, maximize, hyper):
         """The moments of one call: Initialize on the first, and an iteration where there is one."""
@@ -220,7 +247,9 @@ class Rule:
     def _moment(self, t, section, variable, values):
         """Run the lines of one section; `values` changes as they say."""
         if section == "iteration":
-            values.update({latex: t for latex, one in self.symbols.items() if one.code == "step"})
+            values.update(
+                {latex: t for latex, one in self.symbols.items() if one.kind == "iteration"}
+            )
         ran = []
         for statement in self.lines(variable, section):
             names = [symbol.name for symbol in statement.expression.free_symbols]
