@@ -67,9 +67,9 @@ def capturing() -> bool:
 
 
 def number(tensor: Tensor) -> float | Tensor:
-    """The number in a one-element tensor, which under torch.compile remains a tensor."""
-    # Reading it would break the graph; in float32 nothing would be left of 1 - 0.9999**step.
-    return tensor.double().squeeze() if is_compiling() else tensor.item()
+    """The number in a 0-d tensor, which remains a tensor under torch.compile."""
+    # Reading it would break the graph; in float32 little would be left of 1 - 0.9999**step.
+    return tensor.double() if is_compiling() else tensor.item()
 
 
 def add_(param: Tensor, tensor: Tensor, alpha: float | Tensor) -> None:
@@ -162,8 +162,8 @@ class Optimizer(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             if isinstance(lr := group["lr"], Tensor):
-                # Not a number where it need not be one: torch.optim computes with the tensor.
-                group = {**group, "lr": number(lr) if is_compiling() else lr.squeeze()}
+                # It stays a tensor, because torch.optim rounds as a tensor is rounded.
+                group = {**group, "lr": lr.squeeze()}
             for param in group["params"]:
                 if param.grad is not None:
                     self._step_one(param, param.grad, group)

@@ -589,7 +589,12 @@ def test_the_state_is_kept_in_float32_at_least_also_after_loading(name, dtype, k
     other = new(name, copies(params))
     other.load_state_dict(optimizer.state_dict())
     assert same_state(optimizer, other)
-    for whose in (optimizer, other):
+    # The original keeps half precision in half precision.
+    witness = cases.WITNESSES[name](weights(dtype=dtype))
+    feed(witness, range(3))
+    successor = new(name, copies(params))
+    successor.load_state_dict(witness.state_dict())
+    for whose in (optimizer, other, successor):
         for state in whose.state.values():
             assert (state["exp_avg"].dtype, state["exp_avg_sq"].dtype) == (kept, kept)
     feed(optimizer, range(3, 6))
