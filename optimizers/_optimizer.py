@@ -66,12 +66,26 @@ def capturing() -> bool:
     )
 
 
-def number(tensor: Tensor) -> float:
-    """What a one-element tensor holds, under torch.compile as a symbol rather than a graph break."""
+def number(tensor: Tensor) -> float | Tensor:
+    """The number in a 0-d tensor, which remains a tensor under torch.compile."""
+    # Reading it would break the graph; in float32 little would be left of 1 - 0.9999**step.
+    return tensor.double() if is_compiling() else tensor.item()
+
+
+def add_(param: Tensor, tensor: Tensor, alpha: float | Tensor) -> None:
+    """Do `param.add_(tensor, alpha=alpha)`, which torch.compile cannot for a tensor alpha."""
     if is_compiling():
-        with torch._dynamo.patch_dynamo_config(capture_scalar_outputs=True):
-            return tensor.item()
-    return tensor.item()
+        param.add_(tensor * alpha)
+    else:
+        param.add_(tensor, alpha=alpha)
+
+
+def addcdiv_(param: Tensor, tensor1: Tensor, tensor2: Tensor, value: float | Tensor) -> None:
+    """Do `param.addcdiv_(tensor1, tensor2, value=value)`, for a tensor value likewise."""
+    if is_compiling():
+        param.add_(tensor1 / tensor2 * value)
+    else:
+        param.addcdiv_(tensor1, tensor2, value=value)
 
 
 def real(tensor: Tensor) -> Tensor:
@@ -148,8 +162,8 @@ class Optimizer(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             if isinstance(lr := group["lr"], Tensor):
-                # Not a number where it need not be one: torch.optim computes with the tensor.
-                group = {**group, "lr": number(lr) if is_compiling() else lr.squeeze()}
+                # It stays a tensor, because torch.optim rounds as a tensor is rounded.
+                group = {**group, "lr": lr.squeeze()}
             for param in group["params"]:
                 if param.grad is not None:
                     self._step_one(param, param.grad, group)

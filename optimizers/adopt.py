@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Optimizer, add_
 
 
 # --8<-- [start:step]
@@ -163,12 +163,12 @@ class ADOPT(Optimizer):
         if decay != 0 and not group["decouple"]:
             grad = grad.add(param, alpha=decay)
         if decay != 0 and group["decouple"]:
-            param.add_(param, alpha=-lr * decay)
+            add_(param, param, -lr * decay)
         normed_grad = exp_avg_sq.sqrt().clamp_(min=group["eps"])
         torch.div(grad, normed_grad, out=normed_grad)
         if group["clip_exp"] is not None:
             bound = step ** group["clip_exp"]
             normed_grad.clamp_(-bound, bound)
         exp_avg.lerp_(normed_grad, 1 - beta1)
-        param.add_(exp_avg, alpha=-lr)
+        add_(param, exp_avg, -lr)
         exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
