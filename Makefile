@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 VENDOR := docs/vendor/katex/katex.min.css
 
-.PHONY: serve build test snippets setup
+.PHONY: serve build test snippets mutants setup
 
 serve: setup
 	python -m mkdocs serve
@@ -20,6 +20,10 @@ test: setup
 # Runs the snippets and writes what they print into snippets/*.out.
 snippets: setup
 	python -m pytest -q tests/test_snippets.py --write-outputs
+
+# Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
+mutants: setup
+	python -m tests.mutants tests/mutants.md
 
 setup: .venv/ready $(VENDOR)
 

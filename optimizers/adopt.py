@@ -160,10 +160,10 @@ class ADOPT(Optimizer):
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         exp_avg, exp_avg_sq, step = state["exp_avg"], state["exp_avg_sq"], state["step"] - 1
-        if decay != 0 and not group["decouple"]:
-            grad = grad.add(param, alpha=decay)
         if decay != 0 and group["decouple"]:
             add_(param, param, -lr * decay)
+        elif decay != 0:
+            grad = grad.add(param, alpha=decay)
         normed_grad = exp_avg_sq.sqrt().clamp_(min=group["eps"])
         torch.div(grad, normed_grad, out=normed_grad)
         if group["clip_exp"] is not None:

@@ -1,6 +1,6 @@
 """Proof that the checks of the formulas see what they should: change one thing, and they fail.
 
-    python -m tests.mutants [--only NAME] [RESULT.json or RESULT.md]
+    python -m tests.mutants [--only NAME] [RESULT.md]
 
 changes one thing at a time in each formula, each NumPy step and each PyTorch class, in memory, and
 holds what comes out against the unchanged NumPy step, as tests/test_formula.py does. A change that
@@ -11,9 +11,9 @@ import argparse
 import ast
 import copy
 import functools
+import hashlib
 import inspect
 import itertools
-import json
 import sys
 import textwrap
 import warnings
@@ -648,31 +648,30 @@ def markdown(outcomes):
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(outcomes):
-    """The result as JSON: one object per mutant."""
-    rows = [
-        {**one.mutant._replace(changed=None)._asdict(), "result": one.result, "detail": one.detail}
-        for one in outcomes
-    ]
-    for row in rows:
-        del row["changed"]
-    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+def fingerprint():
+    """What changes when the package, or how it is checked, changes."""
+    root = Path(__file__).parent.parent
+    files = [*root.glob("optimizers/**/*.py"), *root.glob("optimizers/**/*.lark")]
+    files += [root / "tests" / name for name in ("mutants.py", "agreement.py", "cases.py")]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def main():
     """Run, write, and fail if a change went unnoticed or a reason is stale."""
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--only", choices=list(OPTIMIZERS), help="one optimizer")
-    options.add_argument("path", nargs="?", type=Path, help="where to write: .json or .md")
+    options.add_argument("path", nargs="?", type=Path, help="where to write, besides the screen")
     chosen = options.parse_args()
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = run(chosen.only)
+    print(markdown(outcomes))
     if chosen.path:
-        text = as_json(outcomes) if chosen.path.suffix == ".json" else markdown(outcomes)
+        text = f"<!-- {fingerprint()} -->\n\n{markdown(outcomes)}"
         chosen.path.write_text(text, encoding="utf-8")
-    else:
-        print(markdown(outcomes))
     unnoticed = [one.mutant for one in outcomes if one.result == "unnoticed"]
     for one in unnoticed:
         print(f"unnoticed: {one[:5]}", file=sys.stderr)

@@ -4,7 +4,6 @@ import copy
 import io
 import warnings
 
-import cases
 import pytest
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from torch.testing._internal.common_optimizers import (
 )
 
 from optimizers import OPTIMIZERS
+from tests import cases
 
 # What torch's own database says of the original: its inputs, errors and schedulers.
 THEIRS = {info.optim_cls: info for info in optim_db}

@@ -7,13 +7,13 @@ import pickle
 import shutil
 from itertools import pairwise, permutations
 
-import cases
 import pytest
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
 from optimizers import OPTIMIZERS
+from tests import cases
 
 NAMES = list(OPTIMIZERS)
 CASES = [(name, options) for name in NAMES for options in cases.SETTINGS[name]]

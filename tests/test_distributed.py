@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import cases
 import pytest
 import torch
 import torch.distributed as dist
@@ -21,6 +20,7 @@ from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from optimizers import OPTIMIZERS
+from tests import cases
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60

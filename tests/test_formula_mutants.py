@@ -1,5 +1,7 @@
 """The checks of the formulas see a change of every kind; `make mutants` tries all changes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,9 @@ def test_a_change_of_equal_meaning_needs_its_reason(monkeypatch):
         assert len(mutants.stale([result])) == len(mutants.EQUAL) - 1
         monkeypatch.setattr(mutants, "EQUAL", {})
         assert mutants.outcome(mutant, expected("ADOPT")).result == "unnoticed"
+
+
+def test_the_table_on_the_page_is_of_this_package():
+    table = (Path(__file__).parent / "mutants.md").read_text(encoding="utf-8")
+    fresh = table.startswith(f"<!-- {mutants.fingerprint()} -->")
+    assert fresh, "tests/mutants.md:1: the package has changed since; run `make mutants`"

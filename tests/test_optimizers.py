@@ -2,12 +2,12 @@
 
 import math
 
-import cases
 import numpy as np
 import pytest
 import torch
 
 from optimizers import OPTIMIZERS
+from tests import cases
 
 NAMES = list(OPTIMIZERS)
 CASES = [(name, options) for name in NAMES for options in cases.SETTINGS[name]]
