@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._optimizer import Optimizer, add_
+from ._optimizer import Optimizer
 
 
 # --8<-- [start:step]
@@ -163,12 +163,12 @@ class ADOPT(Optimizer):
         if decay != 0 and not group["decouple"]:
             grad = grad.add(param, alpha=decay)
         if decay != 0 and group["decouple"]:
-            add_(param, param, -lr * decay)
+            param.add_(param, alpha=-lr * decay)
         normed_grad = exp_avg_sq.sqrt().clamp_(min=group["eps"])
         torch.div(grad, normed_grad, out=normed_grad)
         if group["clip_exp"] is not None:
             bound = step ** group["clip_exp"]
             normed_grad.clamp_(-bound, bound)
         exp_avg.lerp_(normed_grad, 1 - beta1)
-        add_(param, exp_avg, -lr)
+        param.add_(exp_avg, alpha=-lr)
         exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
