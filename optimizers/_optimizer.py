@@ -72,22 +72,6 @@ def number(tensor: Tensor) -> float | Tensor:
     return tensor.double() if is_compiling() else tensor.item()
 
 
-def add_(param: Tensor, tensor: Tensor, alpha: float | Tensor) -> None:
-    """Do `param.add_(tensor, alpha=alpha)`, which torch.compile cannot for a tensor alpha."""
-    if is_compiling():
-        param.add_(tensor * alpha)
-    else:
-        param.add_(tensor, alpha=alpha)
-
-
-def addcdiv_(param: Tensor, tensor1: Tensor, tensor2: Tensor, value: float | Tensor) -> None:
-    """Do `param.addcdiv_(tensor1, tensor2, value=value)`, for a tensor value likewise."""
-    if is_compiling():
-        param.add_(tensor1 / tensor2 * value)
-    else:
-        param.addcdiv_(tensor1, tensor2, value=value)
-
-
 def real(tensor: Tensor) -> Tensor:
     """A complex number is optimized as two real ones."""
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor

@@ -26,7 +26,7 @@ from collections.abc import Iterable
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer, addcdiv_
+from ._optimizer import Optimizer
 
 
 # --8<-- [start:step]
@@ -142,4 +142,4 @@ class Adam(Optimizer):
         exp_avg.lerp_(grad, 1 - beta1)
         exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         denom = exp_avg_sq.sqrt().div_((1 - beta2**step) ** 0.5).add_(group["eps"])
-        addcdiv_(param, exp_avg, denom, -lr / (1 - beta1**step))
+        param.addcdiv_(exp_avg, denom, value=-lr / (1 - beta1**step))

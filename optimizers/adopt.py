@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._optimizer import Optimizer, add_
+from ._optimizer import Optimizer
 
 
 # --8<-- [start:step]
@@ -161,7 +161,7 @@ class ADOPT(Optimizer):
         (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         exp_avg, exp_avg_sq, step = state["exp_avg"], state["exp_avg_sq"], state["step"] - 1
         if decay != 0 and group["decouple"]:
-            add_(param, param, -lr * decay)
+            param.add_(param, alpha=-lr * decay)
         elif decay != 0:
             grad = grad.add(param, alpha=decay)
         normed_grad = exp_avg_sq.sqrt().clamp_(min=group["eps"])
@@ -170,5 +170,5 @@ class ADOPT(Optimizer):
             bound = step ** group["clip_exp"]
             normed_grad.clamp_(-bound, bound)
         exp_avg.lerp_(normed_grad, 1 - beta1)
-        add_(param, exp_avg, -lr)
+        param.add_(exp_avg, alpha=-lr)
         exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
