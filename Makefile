@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 VENDOR := docs/vendor/katex/katex.min.css
 
-.PHONY: serve build test snippets mutants setup
+.PHONY: serve build test new snippets mutants setup
 
 serve: setup
 	python -m mkdocs serve
@@ -15,7 +15,11 @@ build: setup
 test: setup
 	ruff check .
 	ruff format --check .
-	python -m pytest
+	python -m pytest $(if $(ONLY),-k "$(ONLY)" --ignore tests/test_browser.py --ignore tests/test_build.py)
+
+# make new NAME=Lion PAGE=lion PARENT=Adam writes what a new optimizer needs, to be filled in.
+new: setup
+	@python -m docs_ext.new "$(NAME)" "$(PAGE)" "$(PARENT)"
 
 # Runs the snippets and writes what they print into snippets/*.out.
 snippets: setup

@@ -1,0 +1,182 @@
+"""`make new NAME=Lion PAGE=lion PARENT=Adam`: writes what a new optimizer needs, to be filled in.
+
+The module starts as a copy of the parent's without its formula, and the tests then say, file by
+file and line by line, what is still missing.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from optimizers import OPTIMIZERS
+
+from .source import ROOT
+from .varieties import read_title
+
+SNIPPET = """\
+import torch
+
+from optimizers import {name}
+
+model = torch.nn.Linear(8, 1)
+optimizer = {name}(model.parameters(), lr=1e-3)
+"""
+SECTIONS = ("Description", "Formula", "Example", "What differs", "Worked numbers")
+
+
+class Refused(ValueError):
+    """Nothing was written, and why."""
+
+
+def slug(name: str) -> str:
+    """Return the name of an optimizer's module.
+
+    Example:
+        >>> slug("Gradient Descent")
+        'gradient_descent'
+    """
+    return re.sub(r"\W+", "_", name.lower())
+
+
+def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str]:
+    """Return what to write, file by file, without writing it.
+
+    Args:
+        name: the optimizer's name, as in the table; letters and digits, in words.
+        page: the page's file name without `.md`; a new one is made.
+        parent: the optimizer that it varies, a name in the table.
+        root: the project.
+
+    Raises:
+        Refused: the name is not a name, or is taken; the parent or the page is unknown.
+    """
+    parents = {one.lower(): one for one in OPTIMIZERS}
+    module, here = slug(name), root / "docs" / f"{page}.md"
+    if not re.fullmatch(r"[A-Z][A-Za-z0-9]*( [A-Z][A-Za-z0-9]*)*", name):
+        raise Refused(f"NAME={name}: not a name; write it as the paper does, such as NAME=Lion")
+    if name in OPTIMIZERS or (root / "optimizers" / f"{module}.py").exists():
+        raise Refused(f"NAME={name}: optimizers/{module}.py is there already; edit that")
+    if not re.fullmatch(r"[a-z0-9-]+", page):
+        raise Refused(f"PAGE={page}: not a page; small letters, digits and hyphens, such as lion")
+    if parent.lower() not in parents:
+        raise Refused(f"PARENT={parent}: unknown; there are: {', '.join(OPTIMIZERS)}")
+    title = here.read_text(encoding="utf-8").partition("\n")[0] if here.exists() else ""
+    if title and read_title(title)[:1] not in [[one] for one in OPTIMIZERS]:
+        raise Refused(f"PAGE={page}: docs/{page}.md is no page of an optimizer")
+    parent = parents[parent.lower()]
+    files = {
+        root / "optimizers" / f"{module}.py": new_module(name, parent, root),
+        root / "optimizers" / "__init__.py": with_entry(name, parent, root),
+        root / "snippets" / f"{module}.py": SNIPPET.format(name=class_name(name)),
+        root / "snippets" / f"{module}.out": "",
+    }
+    if here.exists():
+        files[here] = with_tabs(here.read_text(encoding="utf-8"), name)
+    else:
+        files[here] = with_tabs("\n\n".join(["# ", *(f"## {one}\n" for one in SECTIONS)]), name)
+        files[here] += "## References\n\n::: references\n"
+        files[root / "mkdocs.yml"] = with_page(page, root)
+    return files
+
+
+def class_name(name: str) -> str:
+    return name.replace(" ", "")
+
+
+def new_module(name: str, parent: str, root: Path) -> str:
+    """The parent's module under another name, without its words, its source and its formula."""
+    text = (root / "optimizers" / f"{slug(parent)}.py").read_text(encoding="utf-8")
+    marks = "% --8<-- [start:formula]\n% --8<-- [end:formula]"
+    words = f'r"""{name}:\n\nSource:\n\n{marks}\n"""'
+    text = re.sub(r'^r""".*?"""', lambda _: words, text, count=1, flags=re.DOTALL)
+    text = re.sub(rf"\b{slug(parent)}_step\b", f"{slug(name)}_step", text)
+    return re.sub(rf"\b{class_name(parent)}\b", class_name(name), text)
+
+
+def with_entry(name: str, parent: str, root: Path) -> str:
+    """The package's table with one more line, and its imports."""
+    text = (root / "optimizers" / "__init__.py").read_text(encoding="utf-8")
+    step, cls = f"{slug(name)}_step", class_name(name)
+    imports = re.findall(r"^from \..+\n", text, re.MULTILINE)
+    new = f"from .{slug(name)} import {', '.join(sorted([cls, step], key=import_order))}\n"
+    ordered = "".join(sorted([*imports, new], key=lambda line: line.split()[1]))
+    text = text.replace("".join(imports), ordered)
+    text = text.replace("\n}\n", f'\n    "{name}": Entry({step}, {cls}, "{parent}"),\n}}\n', 1)
+    head, _, listed = text.partition("__all__ = ")
+    names = sorted([*re.findall(r'"(\w+)"', listed), cls, step], key=import_order)
+    return head + "__all__ = [\n" + "".join(f'    "{one}",\n' for one in names) + "]\n"
+
+
+def import_order(name: str) -> tuple:
+    """Constants, then classes, then functions, as ruff sorts them."""
+    return (not name.isupper(), not name[0].isupper(), name)
+
+
+def with_tabs(page: str, name: str) -> str:
+    """A page with one more name in its title and one more tab in each section of tabs."""
+    title, _, rest = page.partition("\n")
+    title = f"{title} {{{name}}}" if title.strip("# ") else f"# {name}"
+    parts = re.split(r"(?m)^(?=## )", rest)
+    for index, part in enumerate(parts):
+        section = part.partition("\n")[0].removeprefix("## ").strip()
+        if section in SECTIONS:
+            parts[index] = part.rstrip("\n") + "\n\n" + stanza(section, name) + "\n"
+    return title + "\n" + "".join(parts)
+
+
+def stanza(section: str, name: str) -> str:
+    """The tab of an optimizer in a section, as small as can be."""
+    module = slug(name)
+    inside = {
+        "Description": "",
+        "Formula": f"""
+            --8<-- "optimizers/{module}.py:formula"
+
+            ??? example "The same in NumPy"
+
+                ```python
+                import numpy as np
+
+                --8<-- "optimizers/{module}.py:step"
+                ```
+            """,
+        "Example": f"""
+            ```{{ .python hl_lines="6" }}
+            --8<-- "snippets/{module}.py"
+            ```
+
+            ```{{ .text .output title="Output" }}
+            --8<-- "snippets/{module}.out"
+            ```
+            """,
+        "What differs": f"\n            ::: differs {name}\n",
+        "Worked numbers": f"\n            ::: worked-numbers {name}\n",
+    }[section]
+    lines = [line.removeprefix("        ").rstrip() for line in inside.rstrip().split("\n")]
+    return "\n".join([f'=== "{name}"', *lines]).rstrip() + "\n"
+
+
+def with_page(page: str, root: Path) -> str:
+    """The navigation with one more page, before the symbols."""
+    text = (root / "mkdocs.yml").read_text(encoding="utf-8")
+    return text.replace("  - symbols.md\n", f"  - {page}.md\n  - symbols.md\n", 1)
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 3 or not all(arguments):
+        print("usage: make new NAME=Lion PAGE=lion PARENT=Adam", file=sys.stderr)
+        return 2
+    try:
+        files = plan(*arguments)
+    except Refused as error:
+        print(f"{error}; nothing was written", file=sys.stderr)
+        return 1
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+    print(f"now run: make test ONLY={slug(arguments[0])}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

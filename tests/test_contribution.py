@@ -1,0 +1,162 @@
+"""What each optimizer owes its reader; each message names the file, the line and the remedy."""
+
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from docs_ext.new import Refused, plan, slug
+from docs_ext.source import locate
+from docs_ext.varieties import read_title
+from optimizers import OPTIMIZERS
+
+from .conftest import ROOT, build
+
+TITLES = {
+    page: read_title(page.read_text(encoding="utf-8").partition("\n")[0])
+    for page in sorted((ROOT / "docs").glob("*.md"))
+}
+
+
+def module(name: str):
+    return importlib.import_module(OPTIMIZERS[name].step.__module__)
+
+
+def page_of(name: str):
+    found = [page for page, names in TITLES.items() if name in names]
+    assert found, f"docs/: no title names {name}: add {{{name}}} to the title of its page"
+    return found[0]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_module_says_in_one_line_what_it_is(name):
+    where = f"optimizers/{slug(name)}.py:1"
+    first = module(name).__doc__.partition("\n")[0]
+    assert re.match(rf"{name}: \w.{{10,}}\.$", first), f"{where}: write `{name}: what it does.`"
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_module_names_its_source(name):
+    where = locate(ROOT / "optimizers" / f"{slug(name)}.py", "Source:")
+    source = re.search(r"^Source:(.*?)\n\n", module(name).__doc__, re.DOTALL | re.MULTILINE)
+    cited = source and re.search(r"\b(1[89]|20)\d\d\b", source[1]) and len(source[1]) > 30
+    assert cited, f"{where}: no source; write authors, title, year, arXiv or DOI, algorithm number"
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_page_describes_its_optimizer(name):
+    page = page_of(name)
+    text = page.read_text(encoding="utf-8")
+    section = re.search(r"^## Description\n(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)[1]
+    tab = re.search(rf'^=== "{name}"\n(.*?)(?=^=== |\Z)', section, re.DOTALL | re.MULTILINE)
+    where = locate(page, f'=== "{name}"')
+    words = re.sub(r"!\[.*?\]\(.*?\)", "", tab[1]) if tab else ""
+    assert len(words.split()) >= 15, (
+        f'{where}: no description in tab "{name}": say in a few sentences what it does and costs'
+    )
+    persian = re.search("[\u0600-\u06ff]{2}", words)
+    assert persian, f'{where}: no Persian note in tab "{name}" of the description'
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_snippet_makes_its_optimizer(name):
+    path = ROOT / "snippets" / f"{slug(name)}.py"
+    assert path.exists(), f"snippets/{slug(name)}.py is missing: a program that a reader can paste"
+    assert re.search(r"^optimizer = \w+\(", path.read_text(encoding="utf-8"), re.MULTILINE), (
+        f"snippets/{slug(name)}.py:1: no line begins with `optimizer = `"
+    )
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the project, to add an optimizer to."""
+    root = tmp_path / "project"
+    for folder in ("docs", "docs_ext", "optimizers", "snippets"):
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
+    (root / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "mutants.md", root / "tests")
+    shutil.copy(ROOT / "mkdocs.yml", root)
+    (root / "node_modules").symlink_to(ROOT / "node_modules")
+    return root
+
+
+def contents(root) -> dict:
+    files = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in str(path)]
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+def make_new(root, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "docs_ext.new", *arguments]
+    return subprocess.run(command, cwd=root, text=True, capture_output=True, check=False)
+
+
+def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
+    before = contents(copy)
+    done = make_new(copy, "Throw Away", "adam", "ADOPT")
+    assert done.returncode == 0, done.stderr
+    after = contents(copy)
+    changed = {name for name in after if after[name] != before.get(name)}
+    by_hand = {"optimizers/throw_away.py", "snippets/throw_away.py", "docs/adam.md"}
+    assert changed == {*by_hand, "optimizers/__init__.py", "snippets/throw_away.out"}
+
+    # What a contributor then writes, in its shortest form: the parent's formula and source.
+    theirs = (copy / "optimizers" / "adopt.py").read_text(encoding="utf-8")
+    path = copy / "optimizers" / "throw_away.py"
+    words = theirs[: theirs.index('"""', 4)].replace("ADOPT:", "Throw Away:", 1)
+    mine = path.read_text(encoding="utf-8")
+    path.write_text(words + mine[mine.index('"""', 4) :], encoding="utf-8")
+
+    done = build(copy, tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "site" / "adam" / "index.html").read_text(encoding="utf-8")
+    for section in ("description", "formula", "example", "what-differs", "worked-numbers"):
+        assert f'id="{section}-throw-away"' in page
+    assert "{Throw Away}</a>" in page
+    assert "var(--hue-4)" in page
+    package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
+    assert 'id="optimizers.ThrowAway"' in package
+    assert 'id="optimizers.throw_away_step"' in package
+
+
+def test_a_page_is_made_where_there_is_none(copy):
+    done = make_new(copy, "Lion", "lion", "Adam")
+    assert done.returncode == 0, done.stderr
+    assert (copy / "docs" / "lion.md").read_text(encoding="utf-8").startswith("# Lion\n\n## Desc")
+    assert "  - lion.md\n" in (copy / "mkdocs.yml").read_text(encoding="utf-8")
+    assert make_new(copy, "Signum", "lion", "Lion").returncode == 0
+    text = (copy / "docs" / "lion.md").read_text(encoding="utf-8")
+    assert text.startswith("# Lion {Signum}\n")
+    assert text.count('=== "Signum"') == text.count('=== "Lion"') == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("AdamW", "adam", "Adam"), "optimizers/adamw.py is there already"),
+        (("lion", "adam", "Adam"), "not a name"),
+        (("Li-on", "adam", "Adam"), "not a name"),
+        (("Lion", "symbols", "Adam"), "no page of an optimizer"),
+        (("Lion", "Lion Page", "Adam"), "not a page"),
+        (("Lion", "lion", "Bear"), "unknown; there are: .*Adam"),
+    ],
+)
+def test_a_bad_wish_is_refused_before_anything_is_written(arguments, why):
+    with pytest.raises(Refused, match=why):
+        plan(*arguments)
+
+
+def test_running_it_twice_changes_nothing(copy):
+    assert make_new(copy, "Lion", "adam", "Adam").returncode == 0
+    once = contents(copy)
+    again = make_new(copy, "Lion", "adam", "Adam")
+    assert again.returncode == 1
+    assert "is there already; edit that; nothing was written" in again.stderr
+    assert contents(copy) == once
+
+
+def test_something_left_out_is_told(copy):
+    assert "usage: make new NAME=" in make_new(copy, "Lion", "", "Adam").stderr
