@@ -43,6 +43,12 @@ EQUAL = {
         "formula",
         r"b := b - \alpha \delta \lambda b; db := db + (1 - \delta) \lambda b",
     ): EITHER_OR,
+    (
+        "ADOPT",
+        "class",
+        "if decay != 0 and group['decouple']: add_(param, param, -lr * decay); "
+        "if decay != 0 and (not group['decouple']): grad = grad.add(param, alpha=decay)",
+    ): EITHER_OR,
 }
 
 
@@ -253,12 +259,12 @@ def code_edits(tree):
             replace(changed, target, change(target))
             yield kind, statement_of(tree, node), changed
         if isinstance(node, ast.stmt) and not isinstance(node, ast.If | ast.FunctionDef):
-            names = [one for one in ast.walk(node) if is_variable(one)]
-            for one, other in itertools.combinations(range(len(names)), 2):
-                if names[one].id != names[other].id:
+            found = variables(node)
+            for one, other in itertools.combinations(range(len(found)), 2):
+                if found[one].id != found[other].id:
                     changed = copy.deepcopy(tree)
                     target = list(ast.walk(changed))[index]
-                    own = [part for part in ast.walk(target) if is_variable(part)]
+                    own = variables(target)
                     own[one].id, own[other].id = own[other].id, own[one].id
                     yield "exchange two symbols", node, changed
         for field in ("body", "orelse"):
@@ -400,10 +406,20 @@ def root_around(make, part=lambda own: own.left):
     return change
 
 
+# Modules, and the dicts that hold the rest: in another's place they only raise.
+NOT_VARIABLES = ("np", "torch", "super", "self", "state", "group")
+
+
 def is_variable(node):
     """Whether a node reads a variable."""
-    fixed = ("np", "torch", "range", "zip", "len", "super", "self", "isinstance")
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in fixed
+    reads = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    return reads and node.id not in NOT_VARIABLES
+
+
+def variables(node):
+    """The nodes in a statement that read a variable, functions that it calls left out."""
+    called = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)]
+    return [one for one in ast.walk(node) if is_variable(one) and one not in called]
 
 
 def is_call(node, name):
@@ -441,6 +457,8 @@ def writes(node):
             found.add(one.id)
         if is_method(one) and one.func.attr.endswith("_"):
             found |= names(one.func.value)
+        if isinstance(one, ast.Call) and getattr(one.func, "id", "").endswith("_"):
+            found |= names(one.args[0])
         if isinstance(one, ast.keyword) and one.arg == "out":
             found |= names(one.value)
     return found
@@ -534,7 +552,7 @@ def difference(before, after):
     while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
         end += 1
     changed = [line.strip() for line in new[start : len(new) - end]]
-    return "; ".join(changed) or f"without {old[start].strip()}"
+    return "; ".join(changed).replace(":;", ":") or f"without {old[start].strip()}"
 
 
 def distinct(mutants):
@@ -641,7 +659,8 @@ def markdown(outcomes):
     equal = [one for one in outcomes if one.result == "equal"]
     if equal:
         rows = [
-            f"| {one.mutant.optimizer}, {one.mutant.what} | `{one.mutant.after}` | {one.detail} |"
+            f"| {one.mutant.optimizer}, {one.mutant.what} "
+            f"| `{one.mutant.after.replace('|', chr(92) + '|')}` | {one.detail} |"
             for one in equal
         ]
         parts.append("\n".join(["| changed | to | equal, because |", "|:--|:--|:--|", *rows]))
