@@ -27,9 +27,9 @@ def symbols(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 
 def references(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """The sources that the modules of a page's optimizers name, and what they were run with."""
+    """The sources of some optimizers, else of the page's, and what the page was checked with."""
     lines = []
-    for name in md.names:
+    for name in argument.split() or md.names:
         if name not in OPTIMIZERS:
             raise PageError(
                 f"{locate(page_path(md), name)}: the title names `{name}`, but "
