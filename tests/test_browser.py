@@ -7,7 +7,16 @@ import pytest
 
 from .conftest import ROOT, run
 
-PAGES = ["", "adam/", "symbols/", "many-gpus/", "api/", "checked/", "notebooks/decay_is_not_l2/"]
+PAGES = [
+    "",
+    "adam/",
+    "choose/",
+    "symbols/",
+    "many-gpus/",
+    "api/",
+    "checked/",
+    "notebooks/decay_is_not_l2/",
+]
 SECTIONS = ("description", "formula", "example", "what-differs", "worked-numbers")
 
 
