@@ -18,7 +18,8 @@ HEAD = "| Optimizer | State | Options and defaults | Weight decay | Differs | So
 
 def compare_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """One row per optimizer of the package, in the order of its table."""
-    return [HEAD, "| --- | --: | --- | --- | --- | --- |", *map(row, OPTIMIZERS)]
+    rule = "| --- | --: | --- | --- | --- | --- |"
+    return ["/// html | div.sortable", "", HEAD, rule, *map(row, OPTIMIZERS), "", "///"]
 
 
 def row(name: str) -> str:

@@ -235,3 +235,15 @@ def test_a_symbol_tells_what_it_means(open_page):
     assert not note.is_visible()
     symbol.tap()
     assert note.is_visible()
+
+
+def test_the_table_of_optimizers_is_sorted_by_a_click_or_a_key(open_page):
+    page = open_page("choose/")
+    cells = page.locator(".sortable td:first-child")
+    before = cells.all_inner_texts()
+    head = page.get_by_role("button", name="Optimizer")
+    head.click()
+    assert cells.all_inner_texts() == sorted(before, key=str.lower)
+    head.press("Enter")
+    assert cells.all_inner_texts() == sorted(before, key=str.lower, reverse=True)
+    assert page.locator("th[aria-sort=descending]").inner_text().startswith("Optimizer")
