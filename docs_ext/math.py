@@ -75,6 +75,7 @@ def render(tex: str, display: bool = False, copied: str | None = None) -> str:
 class MathTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
         self.marked: set[int] = set()
+        self.own = [OPTIMIZERS[name].optimizer for name in self.md.names if name in OPTIMIZERS]
         for parent in root.iter():
             line = is_formula_line(parent)
             if line:
@@ -91,7 +92,8 @@ class MathTreeprocessor(Treeprocessor):
         display = element.tag == "div"
         tex = (html.unescape(element.text) if display else element.text)[2:-2].strip()
         # The page of an optimizer tells what its symbols mean.
-        shown = mark_symbols(tex) if OPTIMIZERS.keys() & set(self.md.names) else tex
+        states = {name for optimizer in self.own for name in optimizer.state_names}
+        shown = mark_symbols(tex, states) if self.own else tex
         try:
             rendered = render(shown, display or large, without_marks(tex))
         except MathError as error:

@@ -1,9 +1,9 @@
-"""Adam, AdamW and ADOPT, each as a formula, a NumPy step and a PyTorch optimizer.
+"""Optimizers, each as a formula, a NumPy step and a PyTorch class, in growing complexity.
 
 Example:
     >>> from optimizers import OPTIMIZERS
-    >>> [(name, entry.parent) for name, entry in OPTIMIZERS.items()]
-    [('Adam', None), ('AdamW', 'Adam'), ('ADOPT', 'Adam')]
+    >>> OPTIMIZERS["AdamW"].optimizer.__name__, OPTIMIZERS["AdamW"].parent
+    ('AdamW', 'Adam')
 """
 
 from collections.abc import Callable
@@ -13,6 +13,9 @@ from ._optimizer import Optimizer
 from .adam import Adam, adam_step
 from .adamw import AdamW, adamw_step
 from .adopt import ADOPT, adopt_step
+from .gradient_descent import GradientDescent, gradient_descent_step
+from .momentum import Momentum, momentum_step
+from .nesterov import Nesterov, nesterov_step
 
 
 class Entry(NamedTuple):
@@ -24,9 +27,16 @@ class Entry(NamedTuple):
 
 
 OPTIMIZERS = {
+    "Gradient Descent": Entry(gradient_descent_step, GradientDescent, None),
+    "Momentum": Entry(momentum_step, Momentum, "Gradient Descent"),
+    "Nesterov": Entry(nesterov_step, Nesterov, "Momentum"),
     "Adam": Entry(adam_step, Adam, None),
     "AdamW": Entry(adamw_step, AdamW, "Adam"),
     "ADOPT": Entry(adopt_step, ADOPT, "Adam"),
 }
 
-__all__ = ["ADOPT", "OPTIMIZERS", "Adam", "AdamW", "adam_step", "adamw_step", "adopt_step"]
+__all__ = [
+    *("ADOPT", "OPTIMIZERS", "Adam", "AdamW", "GradientDescent", "Momentum", "Nesterov"),
+    *("adam_step", "adamw_step", "adopt_step"),
+    *("gradient_descent_step", "momentum_step", "nesterov_step"),
+]

@@ -12,6 +12,7 @@ from torch.compiler import is_compiling
 INVALID = {
     "lr": "Invalid learning rate: {}",
     "eps": "Invalid epsilon value: {}",
+    "momentum": "Invalid momentum value: {}",
     "weight_decay": "Invalid weight_decay value: {}",
     "clip_exp": "Invalid clip_exp value: {}",
 }
@@ -20,14 +21,19 @@ INVALID = {
 HOW = {
     "foreach": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
     "capturable": "use torch.compile(optimizer.step) instead of a graph capture",
-    "differentiable": "use torch.optim.Adam or torch.optim.AdamW, which have it",
+    "differentiable": "use the class of torch.optim, which has it",
     "fused": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
 }
 INSTEAD = {
     "amsgrad": "use ADOPT, which converges without it, or torch.optim",
     "decoupled_weight_decay": "use AdamW",
+    "nesterov": "use Nesterov",
+    "momentum": "use Momentum",
+    "dampening": "scale lr, which does the same after the first step",
     **HOW,
 }
+# By these a saved group tells of which algorithm it is.
+MARKS = ("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov")
 
 
 def check_options(options: dict[str, Any]) -> None:
@@ -95,6 +101,10 @@ class Optimizer(torch.optim.Optimizer):
     """
 
     state_names: ClassVar[tuple[str, ...]]
+    # What torch.optim's class has as an option and this one stands for; groups carry it.
+    fixed: ClassVar[dict[str, Any]] = {}
+    # Whether the formula reads t: what does not, torch.optim saves without `step`.
+    reads_step: ClassVar[bool] = True
 
     def __init__(self, params: Iterable, defaults: dict[str, Any], **flags: bool | None) -> None:
         for name in flags.keys() - INSTEAD.keys():
@@ -107,6 +117,8 @@ class Optimizer(torch.optim.Optimizer):
         """Add a group; its own options are checked like the constructor's."""
         if isinstance(param_group, dict):
             self._check_group(param_group)
+            for name, value in self.fixed.items():
+                param_group.setdefault(name, value)
         super().add_param_group(param_group)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -188,14 +200,16 @@ class Optimizer(torch.optim.Optimizer):
 
     def _check_group(self, group: dict[str, Any]) -> None:
         check_options(group)
+        options = self.defaults.keys() - self.fixed.keys()
         for name, instead in INSTEAD.items():
-            if group.get(name) and group[name] != self.defaults.get(name):
+            if name not in options and group.get(name) and group[name] != self.fixed.get(name):
                 raise ValueError(f"{name}={group[name]} is not supported: {instead}")
-        # By these a saved group tells of which algorithm it is; `decouple` ADOPT lets one choose.
-        for name in ("amsgrad", "decoupled_weight_decay", "decouple"):
-            own = self.defaults.get(name)
-            if name in group and (own is None or (group[name] != own and name in INSTEAD)):
-                raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+        for name in MARKS:
+            if name in group and name not in options:
+                if name not in self.fixed or group[name] != self.fixed[name]:
+                    raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+        if group.get("momentum") == 0 and self.defaults.get("momentum"):
+            raise ValueError(f"momentum={group['momentum']} is not {type(self).__name__}")
 
     def _as_own(self, saved: dict[str, Any]) -> dict[str, Any]:
         groups, state = [], dict(saved["state"])
@@ -212,6 +226,9 @@ class Optimizer(torch.optim.Optimizer):
         return {**saved, "state": state, "param_groups": groups}
 
     def _as_own_state(self, param: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
+        if not self.reads_step:
+            # It has been updated, and how often does not matter.
+            saved = {"step": 1.0, **saved}
         if missing := {"step", *self.state_names} - saved.keys():
             raise ValueError(f"loaded state dict has a state without {min(missing)}")
         state = {name: deepcopy(saved[name]) for name in saved.keys() - self.state_names}
