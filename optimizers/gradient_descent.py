@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer, add_
+from ._optimizer import Optimizer
 
 
 # --8<-- [start:step]
@@ -52,7 +52,6 @@ def gradient_descent_step(param, grad, state, *, lr=1e-3, weight_decay=0.0, maxi
     grad = grad + weight_decay * param  # 1
     param = param - lr * grad  # 2
     return param, {"step": step}
-
 
 
 # --8<-- [end:step]
@@ -106,4 +105,4 @@ class GradientDescent(Optimizer):
     def update(self, param, grad, state, group):
         if group["weight_decay"] != 0:
             grad = grad.add(param, alpha=group["weight_decay"])
-        add_(param, grad, -group["lr"])
+        param.add_(grad, alpha=-group["lr"])

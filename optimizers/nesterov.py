@@ -21,7 +21,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer, add_
+from ._optimizer import Optimizer
 
 
 # --8<-- [start:step]
@@ -59,7 +59,6 @@ def nesterov_step(param, grad, state, *, lr=1e-3, momentum=0.9, weight_decay=0.0
     momentum_buffer = momentum * momentum_buffer + grad  # 2
     param = param - lr * (grad + momentum * momentum_buffer)  # 3
     return param, {"step": step, "momentum_buffer": momentum_buffer}
-
 
 
 # --8<-- [end:step]
@@ -117,4 +116,4 @@ class Nesterov(Optimizer):
             grad = grad.add(param, alpha=group["weight_decay"])
         momentum_buffer = state["momentum_buffer"]
         momentum_buffer.mul_(group["momentum"]).add_(grad)
-        add_(param, grad.add(momentum_buffer, alpha=group["momentum"]), -group["lr"])
+        param.add_(grad.add(momentum_buffer, alpha=group["momentum"]), alpha=-group["lr"])
