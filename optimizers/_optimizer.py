@@ -14,6 +14,8 @@ INVALID = {
     "eps": "Invalid epsilon value: {}",
     "momentum": "Invalid momentum value: {}",
     "weight_decay": "Invalid weight_decay value: {}",
+    "alpha": "Invalid alpha value: {}",
+    "rho": "Invalid rho value: {}",
     "clip_exp": "Invalid clip_exp value: {}",
 }
 
@@ -28,8 +30,11 @@ INSTEAD = {
     "amsgrad": "use ADOPT, which converges without it, or torch.optim",
     "decoupled_weight_decay": "use AdamW",
     "nesterov": "use Nesterov",
-    "momentum": "use Momentum",
+    "momentum": "use Momentum, or torch.optim",
     "dampening": "scale lr, which does the same after the first step",
+    "centered": "use torch.optim.RMSprop, which has it",
+    "lr_decay": "use torch.optim.lr_scheduler",
+    "initial_accumulator_value": "use torch.optim.Adagrad, which has it",
     **HOW,
 }
 # By these a saved group tells of which algorithm it is.
@@ -54,7 +59,8 @@ def check_options(options: dict[str, Any]) -> None:
         if name == "clip_exp" and value is None:
             continue
         # Infinity passes `0 <= value`, yet one step with it turns parameters into NaN.
-        if not 0.0 <= value < math.inf:
+        # So does a decay rate beyond 1, with which an average of squares falls below zero.
+        if not 0.0 <= value < math.inf or (name in ("alpha", "rho") and value > 1):
             raise ValueError(message.format(value))
     for index, beta in enumerate(options.get("betas", ())):
         if isinstance(beta, Tensor):

@@ -98,8 +98,9 @@ def rule_of(module):
     path = module.__name__.replace(".", "/") + ".py"
     text, line = section_of(Path(module.__file__).read_text(encoding="utf-8"), path)
     states = [name for one in vars(module).values() for name in getattr(one, "state_names", ())]
-    table = symbols_for(states)
-    return read(text, path=path, line=line, symbols=table, defaults=defaults_of(step))
+    defaults = defaults_of(step)
+    table = symbols_for([*states, *defaults])
+    return read(text, path=path, line=line, symbols=table, defaults=defaults)
 
 
 def section_of(text, path):
