@@ -1,8 +1,8 @@
 r"""Adagrad: each step is divided by the root of the sum of all squared gradients so far.
 
 Source: Duchi, Hazan & Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
-Optimization", [JMLR 12, 2011](https://jmlr.org/papers/v12/duchi11a.html), Figure 1 (diagonal
-matrices); weight decay as in torch.optim.
+Optimization", [JMLR 12, 2011](https://jmlr.org/papers/v12/duchi11a.html), the diagonal version;
+weight decay as in torch.optim.
 
 % --8<-- [start:formula]
 Initialize: $S_{dw} = 0$, $S_{db} = 0$
@@ -43,7 +43,7 @@ def adagrad_step(param, grad, state, *, lr=1e-2, weight_decay=0.0, eps=1e-10, ma
         The new parameter and the new state.
 
     Source:
-        Duchi et al., JMLR 12, 2011, Figure 1.
+        Duchi et al., JMLR 12, 2011, the diagonal version.
 
     Example:
         >>> param, state = np.array([1.0, -2.0]), {}
@@ -84,7 +84,7 @@ class Adagrad(Optimizer):
         RuntimeError: a gradient is sparse.
 
     Source:
-        Duchi et al., JMLR 12, 2011, Figure 1.
+        Duchi et al., JMLR 12, 2011, the diagonal version.
 
     Example:
         >>> import torch
