@@ -14,7 +14,6 @@ $W := W - \alpha dW$, $b := b - \alpha db$
 from collections.abc import Iterable
 from typing import ClassVar
 
-import numpy as np
 from torch import Tensor
 
 from ._optimizer import Optimizer, add_
@@ -52,7 +51,6 @@ def gradient_descent_step(param, grad, state, *, lr=1e-3, weight_decay=0.0, maxi
     grad = grad + weight_decay * param  # 1
     param = param - lr * grad  # 2
     return param, {"step": step}
-
 
 
 # --8<-- [end:step]

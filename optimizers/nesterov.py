@@ -61,7 +61,6 @@ def nesterov_step(param, grad, state, *, lr=1e-3, momentum=0.9, weight_decay=0.0
     return param, {"step": step, "momentum_buffer": momentum_buffer}
 
 
-
 # --8<-- [end:step]
 
 
