@@ -126,7 +126,8 @@ def svg(url: str, names: list[str], description: str) -> str:
     """Draw a figure as SVG for a page.
 
     Args:
-        url: a key of FIGURES, then what is set, as in `paths?AdamW.weight_decay=0.5`.
+        url: a key of FIGURES, then what is set, for one optimizer or for all, as in
+            `paths?AdamW.weight_decay=0.5` or `paths?lr=0.02`.
         names: the optimizers of the page.
         description: what it shows, for those who do not see it.
 
@@ -136,8 +137,9 @@ def svg(url: str, names: list[str], description: str) -> str:
     figure, _, query = url.partition("?")
     options: dict[str, dict] = {}
     for key, value in parse_qsl(query):
-        name, _, option = key.partition(".")
-        options.setdefault(name, {})[option] = float(value)
+        name, _, option = key.rpartition(".")
+        for one in [name] if name else names:
+            options.setdefault(one, {})[option] = float(value)
     with mpl.rc_context(STYLE):
         buffer = io.StringIO()
         FIGURES[figure](names, options).savefig(buffer, format="svg", metadata={"Date": None})

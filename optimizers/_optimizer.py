@@ -211,9 +211,9 @@ class Optimizer(torch.optim.Optimizer):
             if name not in options and group.get(name) and group[name] != self.fixed.get(name):
                 raise ValueError(f"{name}={group[name]} is not supported: {instead}")
         for name in MARKS:
-            if name in group and name not in options:
-                if name not in self.fixed or group[name] != self.fixed[name]:
-                    raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+            known = name in options or (name in self.fixed and group.get(name) == self.fixed[name])
+            if name in group and not known:
+                raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
         if group.get("momentum") == 0 and self.defaults.get("momentum"):
             raise ValueError(f"momentum={group['momentum']} is not {type(self).__name__}")
 

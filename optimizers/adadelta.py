@@ -106,6 +106,7 @@ class Adadelta(Optimizer):
     """
 
     state_names = ("square_avg", "acc_delta")
+    reads_step = False
 
     def __init__(
         self,

@@ -100,6 +100,7 @@ class Adagrad(Optimizer):
 
     state_names = ("sum",)
     fixed: ClassVar = {"lr_decay": 0.0, "initial_accumulator_value": 0.0}
+    reads_step = False
 
     def __init__(
         self,

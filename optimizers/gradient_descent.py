@@ -14,7 +14,6 @@ $W := W - \alpha dW$, $b := b - \alpha db$
 from collections.abc import Iterable
 from typing import ClassVar
 
-import numpy as np
 from torch import Tensor
 
 from ._optimizer import Optimizer

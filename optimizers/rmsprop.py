@@ -106,6 +106,7 @@ class RMSprop(Optimizer):
 
     state_names = ("square_avg",)
     fixed: ClassVar = {"momentum": 0.0, "centered": False}
+    reads_step = False
 
     def __init__(
         self,
