@@ -29,7 +29,7 @@ INSTEAD = {
     "decoupled_weight_decay": "use AdamW",
     "nesterov": "use Nesterov",
     "momentum": "use Momentum",
-    "dampening": "scale lr, which does the same after the first step",
+    "dampening": "use a smaller lr, which does the same but for the first gradient",
     **HOW,
 }
 # By these a saved group tells of which algorithm it is.
