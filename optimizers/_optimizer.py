@@ -16,6 +16,8 @@ INVALID = {
     "weight_decay": "Invalid weight_decay value: {}",
     "alpha": "Invalid alpha value: {}",
     "rho": "Invalid rho value: {}",
+    "lr_decay": "Invalid lr_decay value: {}",
+    "initial_accumulator_value": "Invalid initial_accumulator_value value: {}",
     "clip_exp": "Invalid clip_exp value: {}",
 }
 
@@ -38,7 +40,10 @@ INSTEAD = {
     **HOW,
 }
 # By these a saved group tells of which algorithm it is.
-MARKS = ("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov")
+MARKS = (
+    *("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov"),
+    *("alpha", "rho", "lr_decay"),
+)
 
 
 def check_options(options: dict[str, Any]) -> None:
