@@ -83,13 +83,14 @@ def paths(names: list[str], options: dict[str, dict]) -> Figure:
     axes = figure.add_subplot(xlabel="W", ylabel="b")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    x, y = np.meshgrid(np.linspace(-2.4, 2.9, 120), np.linspace(-0.9, 2.4, 90))
-    loss = 0.5 * (x - 2) ** 2 + 8 * (y - 1) ** 2
-    axes.contour(x, y, loss, np.geomspace(0.15, 40, 9), colors=FAINT, linewidths=0.8)
     walked = {
         name: path(name, gradient, (-2.0, 2.0), 60, **{"lr": 0.1} | options.get(name, {}))
         for name in names
     }
+    right = max(2.9, *(points[:, 0].max() + 0.3 for points in walked.values()))
+    x, y = np.meshgrid(np.linspace(-2.4, right, 120), np.linspace(-0.9, 2.4, 90))
+    loss = 0.5 * (x - 2) ** 2 + 8 * (y - 1) ** 2
+    axes.contour(x, y, loss, np.geomspace(0.15, 40, 9), colors=FAINT, linewidths=0.8)
     for name, points in walked.items():
         axes.plot(*points.T, color=COLOURS[name], linewidth=2, marker="o", markersize=2.6)
         others = [other for other in walked if other != name]
@@ -126,7 +127,8 @@ def svg(url: str, names: list[str], description: str) -> str:
     """Draw a figure as SVG for a page.
 
     Args:
-        url: a key of FIGURES, then what is set, as in `paths?AdamW.weight_decay=0.5`.
+        url: a key of FIGURES, then what is set, for one optimizer or for all, as in
+            `paths?AdamW.weight_decay=0.5` or `paths?lr=0.02`.
         names: the optimizers of the page.
         description: what it shows, for those who do not see it.
 
@@ -136,8 +138,9 @@ def svg(url: str, names: list[str], description: str) -> str:
     figure, _, query = url.partition("?")
     options: dict[str, dict] = {}
     for key, value in parse_qsl(query):
-        name, _, option = key.partition(".")
-        options.setdefault(name, {})[option] = float(value)
+        name, _, option = key.rpartition(".")
+        for one in [name] if name else names:
+            options.setdefault(one, {})[option] = float(value)
     with mpl.rc_context(STYLE):
         buffer = io.StringIO()
         FIGURES[figure](names, options).savefig(buffer, format="svg", metadata={"Date": None})

@@ -4,9 +4,10 @@ On the page of an optimizer each known symbol is marked, so that pointing at it 
 """
 
 import re
+from collections.abc import Iterable
 
 from optimizers.formula import FormulaError, occurrences
-from optimizers.formula.symbols import SYMBOLS
+from optimizers.formula.symbols import SYMBOLS, symbols_for
 
 MARK = r"\htmlClass{"
 
@@ -28,23 +29,24 @@ def group_end(tex: str, start: int) -> int:
     return len(tex)
 
 
-def mark_symbols(tex: str) -> str:
+def mark_symbols(tex: str, names: Iterable[str] = ()) -> str:
     r"""Mark the symbols of a formula with their places in the table of symbols.
 
     Args:
         tex: a formula; one that is not of the dialect is returned as it is.
+        names: what the code calls its states and hyper-parameters.
 
     Returns:
         The formula with marks. A power stays in the mark of its base: else it would be set aside.
 
     Example:
         >>> print(mark_symbols(r"\alpha dW^2"))
-        \htmlClass{symbol symbol-16}{\alpha} \htmlClass{symbol symbol-2}{dW^2}
+        \htmlClass{symbol symbol-30}{\alpha} \htmlClass{symbol symbol-2}{dW^2}
         >>> mark_symbols("x = y")
         'x = y'
     """
     try:
-        found = occurrences(tex, SYMBOLS)
+        found = occurrences(tex, symbols_for(names))
     except FormulaError:
         return tex
     marks = []

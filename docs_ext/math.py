@@ -75,6 +75,7 @@ def render(tex: str, display: bool = False, copied: str | None = None) -> str:
 class MathTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
         self.marked: set[int] = set()
+        self.own = names_of([name for name in self.md.names if name in OPTIMIZERS])
         for parent in root.iter():
             line = is_formula_line(parent)
             if line:
@@ -84,14 +85,16 @@ class MathTreeprocessor(Treeprocessor):
                 if is_math(element):
                     self.replace(element, large=line and "=" in element.text)
         if self.marked:
-            etree.SubElement(root, "p").text = self.md.htmlStash.store(meanings(self.marked))
+            etree.SubElement(root, "p").text = self.md.htmlStash.store(
+                meanings(self.marked, self.own)
+            )
 
     def replace(self, element: etree.Element, large: bool) -> None:
         """Put what KaTeX makes of a formula in the formula's place."""
         display = element.tag == "div"
         tex = (html.unescape(element.text) if display else element.text)[2:-2].strip()
         # The page of an optimizer tells what its symbols mean.
-        shown = mark_symbols(tex) if OPTIMIZERS.keys() & set(self.md.names) else tex
+        shown = mark_symbols(tex, self.own) if self.own else tex
         try:
             rendered = render(shown, display or large, without_marks(tex))
         except MathError as error:
@@ -131,12 +134,30 @@ def set_note_apart(line: etree.Element) -> None:
             return
 
 
-def meanings(numbers: set[int]) -> str:
-    """Return what the marked symbols of a page mean, for `symbols.js` to read."""
-    rows = {
-        number: [SYMBOLS[number].meaning, SYMBOLS[number].code, SYMBOLS[number].fa]
-        for number in sorted(numbers)
-    }
+def names_of(optimizers: list[str]) -> list[str]:
+    """Return what the code of some optimizers calls its states and hyper-parameters.
+
+    Example:
+        >>> names_of(["Momentum"])
+        ['momentum_buffer', 'lr', 'momentum', 'weight_decay', 'maximize']
+    """
+    entries = [OPTIMIZERS[name] for name in optimizers]
+    named = [[*entry.optimizer.state_names, *entry.step.__kwdefaults__] for entry in entries]
+    return list(dict.fromkeys(name for names in named for name in names))
+
+
+def meanings(numbers: set[int], names: list[str]) -> str:
+    """Return what the marked symbols of a page mean, for `symbols.js` to read.
+
+    The optimizers of a page may mean several things by a symbol: all are told.
+    """
+    rows = {}
+    for number in sorted(numbers):
+        own = [one for one in SYMBOLS if one.latex == SYMBOLS[number].latex and one.code in names]
+        told = zip(
+            *[(one.meaning, one.code, one.fa) for one in own or [SYMBOLS[number]]], strict=True
+        )
+        rows[number] = [" / ".join(dict.fromkeys(one)) for one in told]
     data = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
     return f'<script type="application/json" id="meanings">{data}</script>'
 

@@ -1,18 +1,24 @@
-"""Adam, AdamW and ADOPT, each as a formula, a NumPy step and a PyTorch optimizer.
+"""Optimizers, each as a formula, a NumPy step and a PyTorch class, in growing complexity.
 
 Example:
     >>> from optimizers import OPTIMIZERS
-    >>> [(name, entry.parent) for name, entry in OPTIMIZERS.items()]
-    [('Adam', None), ('AdamW', 'Adam'), ('ADOPT', 'Adam')]
+    >>> OPTIMIZERS["AdamW"].optimizer.__name__, OPTIMIZERS["AdamW"].parent
+    ('AdamW', 'Adam')
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from ._optimizer import Optimizer
+from .adadelta import Adadelta, adadelta_step
+from .adagrad import Adagrad, adagrad_step
 from .adam import Adam, adam_step
 from .adamw import AdamW, adamw_step
 from .adopt import ADOPT, adopt_step
+from .gradient_descent import GradientDescent, gradient_descent_step
+from .momentum import Momentum, momentum_step
+from .nesterov import Nesterov, nesterov_step
+from .rmsprop import RMSprop, rmsprop_step
 
 
 class Entry(NamedTuple):
@@ -24,9 +30,20 @@ class Entry(NamedTuple):
 
 
 OPTIMIZERS = {
+    "Gradient Descent": Entry(gradient_descent_step, GradientDescent, None),
+    "Momentum": Entry(momentum_step, Momentum, "Gradient Descent"),
+    "Nesterov": Entry(nesterov_step, Nesterov, "Momentum"),
+    "RMSprop": Entry(rmsprop_step, RMSprop, "Adagrad"),
+    "Adagrad": Entry(adagrad_step, Adagrad, "Gradient Descent"),
+    "Adadelta": Entry(adadelta_step, Adadelta, "RMSprop"),
     "Adam": Entry(adam_step, Adam, None),
     "AdamW": Entry(adamw_step, AdamW, "Adam"),
     "ADOPT": Entry(adopt_step, ADOPT, "Adam"),
 }
 
-__all__ = ["ADOPT", "OPTIMIZERS", "Adam", "AdamW", "adam_step", "adamw_step", "adopt_step"]
+__all__ = [
+    *("ADOPT", "OPTIMIZERS", "Adadelta", "Adagrad", "Adam", "AdamW", "GradientDescent"),
+    *("Momentum", "Nesterov", "RMSprop", "adadelta_step", "adagrad_step"),
+    *("adam_step", "adamw_step", "adopt_step"),
+    *("gradient_descent_step", "momentum_step", "nesterov_step", "rmsprop_step"),
+]

@@ -12,7 +12,12 @@ from torch.compiler import is_compiling
 INVALID = {
     "lr": "Invalid learning rate: {}",
     "eps": "Invalid epsilon value: {}",
+    "momentum": "Invalid momentum value: {}",
     "weight_decay": "Invalid weight_decay value: {}",
+    "alpha": "Invalid alpha value: {}",
+    "rho": "Invalid rho value: {}",
+    "lr_decay": "Invalid lr_decay value: {}",
+    "initial_accumulator_value": "Invalid initial_accumulator_value value: {}",
     "clip_exp": "Invalid clip_exp value: {}",
 }
 
@@ -20,14 +25,25 @@ INVALID = {
 HOW = {
     "foreach": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
     "capturable": "use torch.compile(optimizer.step) instead of a graph capture",
-    "differentiable": "use torch.optim.Adam or torch.optim.AdamW, which have it",
+    "differentiable": "use the class of torch.optim, which has it",
     "fused": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
 }
 INSTEAD = {
     "amsgrad": "use ADOPT, which converges without it, or torch.optim",
     "decoupled_weight_decay": "use AdamW",
+    "nesterov": "use Nesterov",
+    "momentum": "use Momentum",
+    "dampening": "use a smaller lr, which does the same but for the first gradient",
+    "centered": "use torch.optim.RMSprop, which has it",
+    "lr_decay": "use torch.optim.lr_scheduler",
+    "initial_accumulator_value": "use torch.optim.Adagrad, which has it",
     **HOW,
 }
+# By these a saved group tells of which algorithm it is.
+MARKS = (
+    *("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov"),
+    *("alpha", "rho", "lr_decay"),
+)
 
 
 def check_options(options: dict[str, Any]) -> None:
@@ -48,7 +64,8 @@ def check_options(options: dict[str, Any]) -> None:
         if name == "clip_exp" and value is None:
             continue
         # Infinity passes `0 <= value`, yet one step with it turns parameters into NaN.
-        if not 0.0 <= value < math.inf:
+        # So does a decay rate beyond 1, with which an average of squares falls below zero.
+        if not 0.0 <= value < math.inf or (name in ("alpha", "rho") and value > 1):
             raise ValueError(message.format(value))
     for index, beta in enumerate(options.get("betas", ())):
         if isinstance(beta, Tensor):
@@ -95,6 +112,10 @@ class Optimizer(torch.optim.Optimizer):
     """
 
     state_names: ClassVar[tuple[str, ...]]
+    # What torch.optim's class has as an option and this one stands for; groups carry it.
+    fixed: ClassVar[dict[str, Any]] = {}
+    # Whether the formula reads t: what does not, torch.optim saves without `step`.
+    reads_step: ClassVar[bool] = True
 
     def __init__(self, params: Iterable, defaults: dict[str, Any], **flags: bool | None) -> None:
         for name in flags.keys() - INSTEAD.keys():
@@ -107,6 +128,8 @@ class Optimizer(torch.optim.Optimizer):
         """Add a group; its own options are checked like the constructor's."""
         if isinstance(param_group, dict):
             self._check_group(param_group)
+            for name, value in self.fixed.items():
+                param_group.setdefault(name, value)
         super().add_param_group(param_group)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -188,14 +211,16 @@ class Optimizer(torch.optim.Optimizer):
 
     def _check_group(self, group: dict[str, Any]) -> None:
         check_options(group)
+        options = self.defaults.keys() - self.fixed.keys()
         for name, instead in INSTEAD.items():
-            if group.get(name) and group[name] != self.defaults.get(name):
+            if name not in options and group.get(name) and group[name] != self.fixed.get(name):
                 raise ValueError(f"{name}={group[name]} is not supported: {instead}")
-        # By these a saved group tells of which algorithm it is; `decouple` ADOPT lets one choose.
-        for name in ("amsgrad", "decoupled_weight_decay", "decouple"):
-            own = self.defaults.get(name)
-            if name in group and (own is None or (group[name] != own and name in INSTEAD)):
+        for name in MARKS:
+            known = name in options or (name in self.fixed and group.get(name) == self.fixed[name])
+            if name in group and not known:
                 raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+        if group.get("momentum") == 0 and self.defaults.get("momentum"):
+            raise ValueError(f"momentum={group['momentum']} is not {type(self).__name__}")
 
     def _as_own(self, saved: dict[str, Any]) -> dict[str, Any]:
         groups, state = [], dict(saved["state"])
@@ -212,6 +237,9 @@ class Optimizer(torch.optim.Optimizer):
         return {**saved, "state": state, "param_groups": groups}
 
     def _as_own_state(self, param: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
+        if not self.reads_step:
+            # It has been updated, and how often does not matter.
+            saved = {"step": 1.0, **saved}
         if missing := {"step", *self.state_names} - saved.keys():
             raise ValueError(f"loaded state dict has a state without {min(missing)}")
         state = {name: deepcopy(saved[name]) for name in saved.keys() - self.state_names}

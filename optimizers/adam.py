@@ -22,6 +22,7 @@ $W := W - \alpha \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{corrected}
 """
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -110,6 +111,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("exp_avg", "exp_avg_sq")
+    fixed: ClassVar = {"amsgrad": False, "decoupled_weight_decay": False}
 
     def __init__(
         self,
@@ -128,8 +130,6 @@ class Adam(Optimizer):
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
-            amsgrad=False,
-            decoupled_weight_decay=False,
             maximize=maximize,
         )
         super().__init__(params, defaults, amsgrad=amsgrad, **flags)

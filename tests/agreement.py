@@ -8,31 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from tests.cases import SETTINGS
+from tests import cases
 
 STEPS = 200
 
 # Two roundings in another order differ by a few units of 2.2e-16; 200 steps add up to less than
 # 1e-13. A wrong formula differs by its own size.
 TOLERANCE = 1e-12
-
-# Besides tests/cases.py: every hyper-parameter away from its default at once, and values that a
-# condition on one of them might single out.
-BESIDES = {
-    "Adam": [
-        {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.1},
-        {"weight_decay": 1.0},
-    ],
-    "AdamW": [
-        {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.1},
-        {"weight_decay": 1.0},
-    ],
-    "ADOPT": [
-        {"lr": 0.3, "betas": (0.2, 0.7), "eps": 0.05, "weight_decay": 0.1, "clip_exp": 0.4},
-        {"weight_decay": 1.0},
-        {"weight_decay": 1.0, "decouple": True},
-    ],
-}
 
 
 def gradients(seed=0):
@@ -59,7 +41,7 @@ def start():
 
 def settings(name):
     """The settings under which an optimizer is looked at; the most telling one first."""
-    return [*BESIDES[name], *SETTINGS[name]]
+    return sorted(cases.SETTINGS[name], key=len, reverse=True)
 
 
 def run_step(step, setting, grads):

@@ -1,40 +1,87 @@
-"""What shared tests have to know about each optimizer: settings, witness, steps by hand."""
+"""What shared tests have to know about each optimizer: settings, witness, steps by hand.
 
+A new optimizer needs no entry here: its settings follow from the signature of its NumPy step, its
+witness is the class of torch.optim that has its name. Without one, its steps are worked by hand.
+"""
+
+import inspect
 import warnings
 from functools import partial
 
 import adopt
 import torch
 
-COMMON = [
-    {},
-    {"lr": 0.05},
-    {"lr": 0.0},
-    {"betas": (0.5, 0.9)},
-    {"betas": (0.0, 0.99)},
-    {"eps": 1e-3},
-    {"eps": 0.3},
-    {"weight_decay": 0.1},
-    {"weight_decay": 0.5, "lr": 0.02},
-    {"maximize": True},
-    {"maximize": True, "weight_decay": 0.1},
-]
+from optimizers import OPTIMIZERS
 
-# At least two settings of every option besides its default, for the NumPy step and for the class.
-SETTINGS: dict[str, list[dict]] = {
-    "Adam": COMMON,
-    "AdamW": [*COMMON, {"weight_decay": 0.0}],
-    "ADOPT": [
-        *COMMON,
-        {"decouple": True},
-        {"decouple": True, "weight_decay": 0.1},
-        {"decouple": True, "weight_decay": 0.1, "maximize": True},
-        {"clip_exp": None},
-        {"clip_exp": 0.0},
-        {"clip_exp": 0.5, "betas": (0.9, 0.5)},
-        {"clip_exp": None, "decouple": True, "weight_decay": 0.5, "lr": 0.02},
-    ],
+# What to try for an option, by its name; the first three are far from each other and the default.
+VALUES = {
+    "lr": [0.05, 0.02, 0.3, 0.0],
+    "momentum": [0.5, 0.8, 0.99],
+    "betas": [(0.5, 0.9), (0.0, 0.99), (0.2, 0.7)],
+    "eps": [1e-3, 0.3, 0.05],
+    "weight_decay": [0.1, 0.5, 1.0, 0.0],
+    "clip_exp": [0.5, None, 0.0],
 }
+
+
+def values(option, default):
+    """Values of an option besides its default: those of the table, else by the default's type.
+
+    Example:
+        >>> values("rho", 0.9), values("nesterov", False), values("bound", None)
+        ([0.45, 0.7, 0.2], [True], [0.5, 0.25, 2.0])
+    """
+    if isinstance(default, bool):
+        return [not default]
+    if option in VALUES:
+        return [value for value in VALUES[option] if value != default]
+    if default is None:
+        return [0.5, 0.25, 2.0]
+    if isinstance(default, int):
+        return [default + 1, default + 2, default + 3]
+    if isinstance(default, float):
+        # Within the range that the default is in.
+        return [default / 2, 0.7, 0.2] if 0 < default < 1 else [default + 0.5, default + 0.25, 2.0]
+    raise TypeError(f"tests/cases.py: add to VALUES what to try for {option}={default!r}")
+
+
+def defaults_of(name):
+    """The options of an optimizer and their defaults, from the signature of its NumPy step."""
+    parameters = inspect.signature(OPTIMIZERS[name].step).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
+
+
+def at_once(name, place, flip):
+    """All options off their defaults at once; those that are true or false if they are flipped."""
+    options = {}
+    for option, default in defaults_of(name).items():
+        if flip or not isinstance(default, bool):
+            several = values(option, default)
+            options[option] = several[min(place, len(several) - 1)]
+    return options
+
+
+def settings_of(name):
+    """Every value of every option, each flag with weight decay and alone, and all at once."""
+    defaults = defaults_of(name)
+    settings = [{}, *RICH[name], FAR[name]]
+    for option, default in defaults.items():
+        settings += [{option: value} for value in values(option, default)]
+        if isinstance(default, bool) and "weight_decay" in defaults:
+            settings += [{option: not default, "weight_decay": decay} for decay in (0.1, 1.0)]
+    return settings
+
+
+def having(name, **options):
+    """Those of some options that an optimizer has."""
+    return {option: options[option] for option in defaults_of(name).keys() & options.keys()}
+
+
+# Two settings that tell the most, for what need not be tried with all; and one far from both.
+RICH = {name: [at_once(name, 0, False), at_once(name, 1, True)] for name in OPTIMIZERS}
+FAR = {name: {**at_once(name, 2, False), **having(name, lr=0.3)} for name in OPTIMIZERS}
+# At least two settings of every option besides its default, for the NumPy step and for the class.
+SETTINGS = {name: settings_of(name) for name in OPTIMIZERS}
 
 
 class OfficialADOPT(adopt.ADOPT):
@@ -51,15 +98,35 @@ class OfficialADOPT(adopt.ADOPT):
             return super().step(closure)
 
 
-# Whose arguments, defaults and state ours has.
-ORIGINALS = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW, "ADOPT": adopt.ADOPT}
+# Whose arguments, defaults and state an optimizer has, unless torch.optim has a class of its name;
+# an option that is set here belongs to the algorithm.
+THEIRS = {
+    "Gradient Descent": partial(torch.optim.SGD, momentum=0),
+    "Momentum": partial(torch.optim.SGD, momentum=0.9),
+    "Nesterov": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "ADOPT": adopt.ADOPT,
+}
+
+
+def original_of(name):
+    """The class, or the class with some options set, that an optimizer is modelled on; or None."""
+    return THEIRS.get(name) or getattr(torch.optim, OPTIMIZERS[name].optimizer.__name__, None)
+
+
+def arguments_of(original):
+    """What may be given to an original, by name."""
+    fixed = getattr(original, "keywords", {})
+    parameters = inspect.signature(original).parameters
+    return {key: one for key, one in parameters.items() if fixed.get(key) is not True}
+
+
+ORIGINALS = {name: original_of(name) for name in OPTIMIZERS if original_of(name)}
 
 # Somebody else's implementation of the same algorithm, on the same keywords. Their paths over
 # single tensors: the official class's foreach path is wrong for a late first gradient.
 WITNESSES = {
-    "Adam": partial(torch.optim.Adam, foreach=False),
-    "AdamW": partial(torch.optim.AdamW, foreach=False),
-    "ADOPT": partial(OfficialADOPT, foreach=False),
+    name: partial(OfficialADOPT if original is adopt.ADOPT else original, foreach=False)
+    for name, original in ORIGINALS.items()
 }
 
 # Steps from the parameter 1.0, worked by hand: options, gradients, then what must come out.

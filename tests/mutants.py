@@ -28,6 +28,7 @@ from optimizers.formula import FormulaError, read, rule_of
 from optimizers.formula.expressions import extent, parser
 from optimizers.formula.reader import section_of
 from optimizers.formula.source import Source, pieces_of_math
+from optimizers.formula.symbols import symbols_for
 from tests import agreement
 
 # Changes that change nothing, and why: optimizer, what was changed, the line after the change.
@@ -175,11 +176,17 @@ def formula_text(name):
     return path, section_of(path.read_text(encoding="utf-8"), path.name)[0]
 
 
+def table_of(name):
+    """The symbols that an optimizer's formula may use."""
+    entry = OPTIMIZERS[name]
+    return symbols_for([*entry.optimizer.state_names, *entry.step.__kwdefaults__])
+
+
 @functools.cache
 def formula_mutants(name):
     """The mutants of an optimizer's formula, as texts of its section."""
     path, text = formula_text(name)
-    original = read(text)
+    original = read(text, symbols=table_of(name))
     statements, mutants = [], []
     for math in pieces_of_math(Source(text, path.name, 1)):
         for tree in parser().parse(math.latex).children:
@@ -214,7 +221,7 @@ def formula_mutants(name):
             # A pair of dollar signs without a formula between them is no formula.
             changed = replaced(text, [(*spans[line], "t")])
             mutants.append(Mutant(name, "formula", "drop a line", line.latex, "", changed))
-    return distinct(one for one in mutants if not same_meaning(original, one.changed))
+    return distinct(one for one in mutants if not same_meaning(name, original, one.changed))
 
 
 def reads(statement):
@@ -222,10 +229,10 @@ def reads(statement):
     return {symbol.name for symbol in statement.expression.free_symbols}
 
 
-def same_meaning(rule, text):
+def same_meaning(name, rule, text):
     """Whether SymPy sees no difference: factors in another order, for one."""
     try:
-        lines = read(text).statements
+        lines = read(text, symbols=table_of(name)).statements
     except FormulaError:
         return False
     return [(one.section, one.target, evaluated(one.expression)) for one in lines] == [
@@ -566,7 +573,8 @@ def programs(mutant):
     name = mutant.optimizer
     grads = agreement.gradients()
     if mutant.what == "formula":
-        rule, original = read(mutant.changed, defaults=rule_of(name).defaults), rule_of(name)
+        original = rule_of(name)
+        rule = read(mutant.changed, symbols=table_of(name), defaults=original.defaults)
         for variable in original.variables:
             lines = [[(one.section, one.target, one.expression) for one in own.lines(variable)]
                      for own in (rule, original)]  # fmt: skip

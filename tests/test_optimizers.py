@@ -13,9 +13,21 @@ NAMES = list(OPTIMIZERS)
 CASES = [(name, options) for name in NAMES for options in cases.SETTINGS[name]]
 
 
-@pytest.mark.parametrize("table", [cases.SETTINGS, cases.ORIGINALS, cases.WITNESSES, cases.BY_HAND])
-def test_every_optimizer_is_in_every_table(table):
-    assert table.keys() == OPTIMIZERS.keys()
+@pytest.mark.parametrize("name", NAMES)
+def test_somebody_or_somebody_s_hand_bears_witness(name):
+    step = OPTIMIZERS[name].step
+    example = step.__doc__.partition("Example:")[2]
+    file = step.__module__.replace(".", "/") + ".py"
+    assert name in cases.WITNESSES or name in cases.BY_HAND or "by hand" in example, (
+        f"{file}: torch.optim has no {OPTIMIZERS[name].optimizer.__name__} to compare with. Work "
+        f"the example of {step.__name__} by hand and say so in it ('# by hand: 1 - 0.1 · 0.5 …'), "
+        "or add somebody else's class to THEIRS, or steps to BY_HAND, in tests/cases.py."
+    )
+
+
+@pytest.mark.parametrize("table", [cases.THEIRS, cases.BY_HAND])
+def test_no_table_speaks_of_an_optimizer_that_is_not_there(table):
+    assert table.keys() <= OPTIMIZERS.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,7 +57,7 @@ def test_reference_class_and_witness_agree_over_200_steps(name, options):
     states = [{} for _ in shapes]
     ours, theirs = ([torch.tensor(array).requires_grad_() for array in arrays] for _ in range(2))
     optimizer = OPTIMIZERS[name].optimizer(ours, **options)
-    witness = cases.WITNESSES[name](theirs, **options)
+    witness = cases.WITNESSES[name](theirs, **options) if name in cases.WITNESSES else None
     streams = [gradients(shape, seed) for seed, shape in enumerate(shapes)]
     largest = [{} for _ in shapes]
 
@@ -59,23 +71,31 @@ def test_reference_class_and_witness_agree_over_200_steps(name, options):
             if not absent:
                 arrays[i], states[i] = OPTIMIZERS[name].step(arrays[i], grad, states[i], **options)
         optimizer.step()
-        witness.step()
+        if witness:
+            witness.step()
 
         for i, array in enumerate(arrays):
             results = [{"param": array, **states[i]}]
             for params, whose in ((ours, optimizer), (theirs, witness)):
-                state = {key: value.numpy() for key, value in whose.state[params[i]].items()}
-                results.append({"param": params[i].detach().numpy(), **state})
-            assert results[0].keys() == results[1].keys() == results[2].keys()
+                if whose:
+                    state = {key: value.numpy() for key, value in whose.state[params[i]].items()}
+                    results.append({"param": params[i].detach().numpy(), **state})
+            assert results[0].keys() == results[1].keys()
+            if witness and states[i]:
+                # torch's Adagrad has a state before its first gradient. Where the formula has no
+                # t, theirs does not count.
+                uncounted = set() if optimizer.reads_step else {"step"}
+                assert results[0].keys() - uncounted == results[2].keys() - uncounted
             for key, value in results[0].items():
                 # Relative to the largest value that the coordinate has had: what is left when
                 # large numbers cancel keeps their rounding.
                 scale = largest[i][key] = np.maximum(largest[i].get(key, 0.0), np.abs(value))
                 for other in results[1:]:
-                    assert np.all(np.abs(other[key] - value) <= 1e-12 * scale), (key, time)
+                    if key in other:
+                        assert np.all(np.abs(other[key] - value) <= 1e-12 * scale), (key, time)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", cases.BY_HAND)
 def test_steps_worked_by_hand(name):
     options, grads, expected = cases.BY_HAND[name]
     array, state = np.array(1.0), {}
@@ -110,6 +130,9 @@ WRONG = [
     ({"betas": (0.9, 1.0)}, "Invalid beta parameter at index 1: 1.0"),
     ({"betas": (0.9, math.inf)}, "Invalid beta parameter at index 1: inf"),
     ({"betas": (0.9, torch.tensor(0.9))}, "betas must be both floats: (0.9, tensor(0.9000))"),
+    ({"momentum": -0.1}, "Invalid momentum value: -0.1"),
+    ({"momentum": math.nan}, "Invalid momentum value: nan"),
+    ({"momentum": math.inf}, "Invalid momentum value: inf"),
     ({"clip_exp": -0.25}, "Invalid clip_exp value: -0.25"),
     ({"clip_exp": math.nan}, "Invalid clip_exp value: nan"),
     ({"clip_exp": math.inf}, "Invalid clip_exp value: inf"),
@@ -143,18 +166,38 @@ def test_a_wrong_option_is_refused_by_name_and_value(name, options, message):
     assert len(good.param_groups) == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+def refusal(make, options):
+    try:
+        make([weight()], **options)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+WORDED = [
+    *({"lr": -0.1}, {"lr": math.nan}, {"eps": -1.0}, {"weight_decay": -1.0}),
+    *({"betas": (0.9, 1.0)}, {"momentum": -1.0}),
+]
+
+
 @pytest.mark.parametrize(
-    "options",
-    [{"lr": -0.1}, {"lr": math.nan}, {"eps": -1.0}, {"weight_decay": -1.0}, {"betas": (0.9, 1.0)}],
+    ("name", "options"),
+    [
+        (name, options)
+        for name in cases.ORIGINALS
+        for options in WORDED
+        if options.keys() <= OPTIMIZERS[name].step.__kwdefaults__.keys()
+    ],
 )
 def test_the_refusal_is_worded_like_the_original(name, options):
-    errors = []
-    for optimizer in (OPTIMIZERS[name].optimizer, cases.ORIGINALS[name]):
-        with pytest.raises(ValueError) as error:  # noqa: PT011, the messages are compared below
-            optimizer([weight()], **options)
-        errors.append(str(error.value))
-    assert errors[0] == errors[1]
+    ours, theirs = (
+        refusal(make, options) for make in (OPTIMIZERS[name].optimizer, cases.ORIGINALS[name])
+    )
+    assert ours
+    if theirs is None:
+        assert math.isnan(options["lr"])  # torch.optim.SGD takes it
+    else:
+        assert ours == theirs
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -162,7 +205,8 @@ def test_a_sparse_gradient_is_refused_by_name(name):
     param = torch.eye(3, requires_grad=True)
     optimizer = OPTIMIZERS[name].optimizer([param])
     param.grad = torch.eye(3).to_sparse()
-    with pytest.raises(RuntimeError, match=f"^{name} does not support sparse gradients$"):
+    label = type(optimizer).__name__
+    with pytest.raises(RuntimeError, match=f"^{label} does not support sparse gradients$"):
         optimizer.step()
     assert not optimizer.state
     assert torch.equal(param, torch.eye(3))

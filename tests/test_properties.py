@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizers import OPTIMIZERS
+from tests import cases
 
 every_optimizer = pytest.mark.parametrize("name", list(OPTIMIZERS))
 # The same examples on every machine; no deadline, because machines differ.
@@ -17,10 +18,9 @@ bounded = settings(max_examples=60, deadline=None, derandomize=True)
 VALUES = {
     "lr": st.floats(0, 0.5),
     "betas": st.tuples(st.floats(0, 0.999), st.floats(0, 0.9999)),
+    "momentum": st.floats(0.01, 0.999),
     "eps": st.floats(1e-12, 1),
     "weight_decay": st.just(0.0) | st.floats(0, 1),
-    "maximize": st.booleans(),
-    "decouple": st.booleans(),
     "clip_exp": st.none() | st.floats(0, 1),
 }
 DTYPES = [
@@ -31,10 +31,17 @@ SHAPES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 MEMORY = st.sampled_from([torch.contiguous_format, torch.channels_last])
 
 
+def values(option, default):
+    """Any value of an option in its range; without an entry in VALUES, those of tests/cases.py."""
+    if isinstance(default, bool):
+        return st.booleans()
+    return VALUES[option] if option in VALUES else st.sampled_from(cases.values(option, default))
+
+
 def options_of(name):
     """Any of the optimizer's options, each within its range."""
-    names = OPTIMIZERS[name].step.__kwdefaults__
-    return st.fixed_dictionaries({}, optional={option: VALUES[option] for option in names})
+    optional = {option: values(option, one) for option, one in cases.defaults_of(name).items()}
+    return st.fixed_dictionaries({}, optional=optional)
 
 
 @st.composite

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from optimizers import OPTIMIZERS
+
 from .conftest import ROOT, run
 
 SNIPPETS = sorted((ROOT / "snippets").glob("*.py"))
@@ -33,12 +35,21 @@ def test_a_snippet_prints_what_its_page_says(path, tmp_path, request):
     assert printed == output.read_text(encoding="utf-8"), f"{output.name} is stale: `make snippets`"
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_the_package_prints_what_torch_prints(name, tmp_path):
-    code = (ROOT / "snippets" / f"{name}.py").read_text(encoding="utf-8")
-    assert "from torch.optim import" in code
-    ours = run(code.replace("from torch.optim import", "from optimizers import"), tmp_path)
-    assert ours == (ROOT / "snippets" / f"{name}.out").read_text(encoding="utf-8")
+def with_torch():
+    """Yield optimizer, snippet and torch's class of each snippet that shows torch's class."""
+    for name, entry in OPTIMIZERS.items():
+        path = ROOT / "snippets" / f"{entry.step.__name__.removesuffix('_step')}.py"
+        if match := re.search(r"^from torch\.optim import (\w+)$", path.read_text("utf-8"), re.M):
+            yield pytest.param(entry.optimizer.__name__, path, match[1], id=name)
+
+
+@pytest.mark.parametrize(("ours", "path", "theirs"), list(with_torch()))
+def test_the_package_prints_what_torch_prints(ours, path, theirs, tmp_path):
+    code = path.read_text(encoding="utf-8").replace(
+        "from torch.optim import", "from optimizers import"
+    )
+    printed = run(re.sub(rf"\b{theirs}\b", ours, code), tmp_path)
+    assert printed == path.with_suffix(".out").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -385,7 +385,7 @@ def occurrences(latex, symbols):
 
     Args:
         latex: the piece, without dollar signs.
-        symbols: the table of known symbols.
+        symbols: the known symbols, one row each.
 
     Returns:
         A list of (symbol, start, end), in reading order.
@@ -394,8 +394,9 @@ def occurrences(latex, symbols):
         FormulaError: the piece is not of the dialect, or a symbol is unknown.
 
     Example:
-        >>> from .symbols import SYMBOLS
-        >>> [(symbol.code, start, end) for symbol, start, end in occurrences(r"\beta_1^t", SYMBOLS)]
+        >>> from .symbols import symbols_for
+        >>> found = occurrences(r"\beta_1^t", symbols_for())
+        >>> [(symbol.code, start, end) for symbol, start, end in found]
         [('betas[0]', 0, 7), ('step', 8, 9)]
     """
     table = {symbol.latex: symbol for symbol in symbols}

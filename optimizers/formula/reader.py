@@ -2,18 +2,19 @@
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from .expressions import Formula, formulas
 from .rule import Rule, Statement
 from .source import WORDS, Source, pieces_of_math
-from .symbols import SYMBOLS
+from .symbols import symbols_for
 
 MARKERS = ("--8<-- [start:formula]", "--8<-- [end:formula]")
 
 
-def read(text, *, path="<formula>", line=1, symbols=SYMBOLS, defaults=None):
+def read(text, *, path="<formula>", line=1, symbols=None, defaults=None):
     r"""Read the formula section of an optimizer.
 
     Args:
@@ -21,7 +22,7 @@ def read(text, *, path="<formula>", line=1, symbols=SYMBOLS, defaults=None):
             «مقداردهی اولیه» and «در تکرار», before the lines that are run once and each time.
         path: the file that the text comes from, for errors.
         line: the line of the file where the text begins, from 1.
-        symbols: the table of known symbols.
+        symbols: the known symbols, one row each; `symbols_for()` unless said.
         defaults: values of hyper-parameters that callers of `step` may leave out.
 
     Returns:
@@ -43,7 +44,8 @@ def read(text, *, path="<formula>", line=1, symbols=SYMBOLS, defaults=None):
                                ^^^^^^
         accepted: a line in Initialize, such as $V_{dw} = 0$
     """
-    source, table = Source(text, str(path), line), {symbol.latex: symbol for symbol in symbols}
+    source = Source(text, str(path), line)
+    table = {symbol.latex: symbol for symbol in symbols or symbols_for()}
     found = [
         Item(formula, math.section)
         for math in pieces_of_math(source)
@@ -77,7 +79,7 @@ def rule_of(module):
     """The rule of an optimizer of the package, read from its module's file.
 
     Args:
-        module: the module, or the optimizer's name.
+        module: the module, or the optimizer's name, such as "Adam" or "Gradient Descent".
 
     Returns:
         The rule; its defaults are those of the NumPy step.
@@ -91,11 +93,14 @@ def rule_of(module):
         ('W := W - \\\\alpha \\\\lambda W', 'optimizers/adamw.py', 0.01)
     """
     if isinstance(module, str):
-        module = importlib.import_module(f"optimizers.{module.lower()}")
+        module = importlib.import_module("optimizers." + re.sub(r"\W+", "_", module.lower()))
     step = getattr(module, module.__name__.rpartition(".")[2] + "_step")
     path = module.__name__.replace(".", "/") + ".py"
     text, line = section_of(Path(module.__file__).read_text(encoding="utf-8"), path)
-    return read(text, path=path, line=line, defaults=defaults_of(step))
+    states = [name for one in vars(module).values() for name in getattr(one, "state_names", ())]
+    defaults = defaults_of(step)
+    table = symbols_for([*states, *defaults])
+    return read(text, path=path, line=line, symbols=table, defaults=defaults)
 
 
 def section_of(text, path):

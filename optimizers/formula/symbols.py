@@ -1,6 +1,7 @@
 r"""The symbols of the formulas: what each means and what it is called in the code.
 
 One literal table; the reader accepts no symbol that it lacks, and the page of symbols prints it.
+A symbol may have several rows: what it is called, and what it is, depends on the optimizer.
 
 Example:
     >>> symbol = next(row for row in SYMBOLS if row.latex == r"\beta_2")
@@ -50,19 +51,36 @@ SYMBOLS = (
     Symbol("db", "grad", "gradient", "gradient of the loss with respect to the bias", "گرادیان تابع هزینه نسبت به بایاس", "b"),
     Symbol("V_{dw}", "exp_avg", "state", "first moment: moving average of the gradients of the weights", "گشتاور اول: میانگین متحرک گرادیان‌های وزن‌ها", "W"),
     Symbol("V_{db}", "exp_avg", "state", "first moment: moving average of the gradients of the bias", "گشتاور اول: میانگین متحرک گرادیان‌های بایاس", "b"),
+    Symbol("V_{dw}", "momentum_buffer", "state", "momentum: sum of the gradients of the weights, older ones weaker", "تکانه: مجموع گرادیان‌های وزن‌ها؛ هرچه قدیمی‌تر، کم‌اثرتر", "W"),
+    Symbol("V_{db}", "momentum_buffer", "state", "momentum: sum of the gradients of the bias, older ones weaker", "تکانه: مجموع گرادیان‌های بایاس؛ هرچه قدیمی‌تر، کم‌اثرتر", "b"),
     Symbol("S_{dw}", "exp_avg_sq", "state", "second moment: moving average of the squared gradients of the weights", "گشتاور دوم: میانگین متحرک مربع گرادیان‌های وزن‌ها", "W"),
     Symbol("S_{db}", "exp_avg_sq", "state", "second moment: moving average of the squared gradients of the bias", "گشتاور دوم: میانگین متحرک مربع گرادیان‌های بایاس", "b"),
+    Symbol("S_{dw}", "square_avg", "state", "moving average of the squared gradients of the weights", "میانگین متحرک مربع گرادیان‌های وزن‌ها", "W"),
+    Symbol("S_{db}", "square_avg", "state", "moving average of the squared gradients of the bias", "میانگین متحرک مربع گرادیان‌های بایاس", "b"),
+    Symbol("S_{dw}", "sum", "state", "sum of all squared gradients of the weights so far", "مجموع مربع همهٔ گرادیان‌های وزن‌ها تا اینجا", "W"),
+    Symbol("S_{db}", "sum", "state", "sum of all squared gradients of the bias so far", "مجموع مربع همهٔ گرادیان‌های بایاس تا اینجا", "b"),
+    Symbol("U_{dw}", "acc_delta", "state", "moving average of the squared steps of the weights", "میانگین متحرک مربع گام‌های وزن‌ها", "W"),
+    Symbol("U_{db}", "acc_delta", "state", "moving average of the squared steps of the bias", "میانگین متحرک مربع گام‌های بایاس", "b"),
     Symbol(r"V_{dw}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the weights, corrected for its start at zero", "گشتاور اول وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
     Symbol(r"V_{db}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the bias, corrected for its start at zero", "گشتاور اول بایاس پس از تصحیح اثر شروع از صفر", "b"),
     Symbol(r"S_{dw}^{\text{corrected}}", "exp_avg_sq_corrected", "intermediate", "second moment of the weights, corrected for its start at zero", "گشتاور دوم وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
     Symbol(r"S_{db}^{\text{corrected}}", "exp_avg_sq_corrected", "intermediate", "second moment of the bias, corrected for its start at zero", "گشتاور دوم بایاس پس از تصحیح اثر شروع از صفر", "b"),
     Symbol(r"dW^{\text{clipped}}", "normed_grad", "intermediate", "gradient of the weights, normalized and clipped", "گرادیان وزن‌ها پس از نرمال‌سازی و برش", "W"),
     Symbol(r"db^{\text{clipped}}", "normed_grad", "intermediate", "gradient of the bias, normalized and clipped", "گرادیان بایاس پس از نرمال‌سازی و برش", "b"),
+    Symbol(r"\Delta_{dw}", "delta", "intermediate", "step of the weights, before the learning rate", "گام وزن‌ها پیش از ضرب در نرخ یادگیری", "W"),
+    Symbol(r"\Delta_{db}", "delta", "intermediate", "step of the bias, before the learning rate", "گام بایاس پیش از ضرب در نرخ یادگیری", "b"),
     Symbol("V", "exp_avg", "group", "first moments, of the weights and of the bias", "گشتاورهای اول وزن‌ها و بایاس"),
+    Symbol("V", "momentum_buffer", "group", "momenta, of the weights and of the bias", "تکانه‌های وزن‌ها و بایاس"),
     Symbol("S", "exp_avg_sq", "group", "second moments, of the weights and of the bias", "گشتاورهای دوم وزن‌ها و بایاس"),
+    Symbol("S", "square_avg", "group", "averages of the squared gradients, of the weights and of the bias", "میانگین‌های مربع گرادیان‌ها برای وزن‌ها و بایاس"),
+    Symbol("S", "sum", "group", "sums of the squared gradients, of the weights and of the bias", "مجموع‌های مربع گرادیان‌ها برای وزن‌ها و بایاس"),
+    Symbol("U", "acc_delta", "group", "averages of the squared steps, of the weights and of the bias", "میانگین‌های مربع گام‌ها برای وزن‌ها و بایاس"),
     Symbol(r"\alpha", "lr", "hyper-parameter", "learning rate", "نرخ یادگیری"),
     Symbol(r"\beta_1", "betas[0]", "hyper-parameter", "decay rate of the first moment", "ضریب فراموشی گشتاور اول"),
     Symbol(r"\beta_2", "betas[1]", "hyper-parameter", "decay rate of the second moment", "ضریب فراموشی گشتاور دوم"),
+    Symbol(r"\beta_2", "alpha", "hyper-parameter", "decay rate of the average of squared gradients", "ضریب فراموشی میانگین مربع گرادیان‌ها"),
+    Symbol(r"\beta_2", "rho", "hyper-parameter", "decay rate of both averages, of squared gradients and of squared steps", "ضریب فراموشی هر دو میانگین: مربع گرادیان‌ها و مربع گام‌ها"),
+    Symbol(r"\mu", "momentum", "hyper-parameter", "share of the momentum that is kept in each iteration", "سهمی از تکانه که در هر تکرار نگه داشته می‌شود"),
     Symbol(r"\epsilon", "eps", "hyper-parameter", "small number that keeps a divisor away from zero", "عددی کوچک که نمی‌گذارد مخرج صفر شود"),
     Symbol(r"\lambda", "weight_decay", "hyper-parameter", "strength of weight decay", "شدت کاهش وزن‌ها (weight decay)"),
     Symbol(r"\delta", "decouple", "hyper-parameter", "1 if weight decay is decoupled from the gradient, else 0", "اگر کاهش وزن‌ها از گرادیان جدا باشد ۱، وگرنه ۰"),
@@ -70,3 +88,26 @@ SYMBOLS = (
     Symbol("t", "step", "iteration", "number of the iteration, from 1", "شمارهٔ تکرار که از ۱ آغاز می‌شود"),
 )
 # fmt: on
+
+
+def symbols_for(names=()):
+    r"""The table with one row for each symbol.
+
+    Args:
+        names: what the code calls its states and hyper-parameters; of a symbol with several rows
+            the one in the code is meant, else the first.
+
+    Returns:
+        The rows, in the order of `SYMBOLS`.
+
+    Example:
+        >>> for names in ((), ("momentum_buffer",)):
+        ...     print(*[row.code for row in symbols_for(names) if row.latex == "V_{dw}"])
+        exp_avg
+        momentum_buffer
+    """
+    chosen = {}
+    for symbol in SYMBOLS:
+        if symbol.latex not in chosen or symbol.code in names:
+            chosen[symbol.latex] = symbol
+    return tuple(chosen.values())
