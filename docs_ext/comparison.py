@@ -94,7 +94,8 @@ def changes(name: str) -> str:
         return "–"
     rows = differences(rule_of(parent), rule_of(name))
     count = sum(row.kind != "same" or row.moved for row in rows)
-    return link(name, f"{count} lines from {parent}", "what-differs")
+    lines = "1 line" if count == 1 else f"{count} lines"
+    return link(name, f"{lines} from {parent}", "what-differs")
 
 
 def source(name: str) -> str:
