@@ -123,25 +123,26 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
 
 
 def test_a_page_is_made_where_there_is_none(copy):
-    done = make_new(copy, "Lion", "lion", "Adam")
+    done = make_new(copy, "Tiger", "tiger", "Adam")
     assert done.returncode == 0, done.stderr
-    assert (copy / "docs" / "lion.md").read_text(encoding="utf-8").startswith("# Lion\n\n## Desc")
-    assert "  - lion.md\n" in (copy / "mkdocs.yml").read_text(encoding="utf-8")
-    assert make_new(copy, "Signum", "lion", "Lion").returncode == 0
-    text = (copy / "docs" / "lion.md").read_text(encoding="utf-8")
-    assert text.startswith("# Lion {Signum}\n")
-    assert text.count('=== "Signum"') == text.count('=== "Lion"') == 5
+    assert (copy / "docs" / "tiger.md").read_text(encoding="utf-8").startswith("# Tiger\n\n## Desc")
+    assert "  - tiger.md\n" in (copy / "mkdocs.yml").read_text(encoding="utf-8")
+    assert make_new(copy, "Bear", "tiger", "Tiger").returncode == 0
+    text = (copy / "docs" / "tiger.md").read_text(encoding="utf-8")
+    assert text.startswith("# Tiger {Bear}\n")
+    assert text.count('=== "Bear"') == text.count('=== "Tiger"') == 5
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("AdamW", "adam", "Adam"), "optimizers/adamw.py is there already"),
-        (("lion", "adam", "Adam"), "not a name"),
-        (("Li-on", "adam", "Adam"), "not a name"),
-        (("Lion", "symbols", "Adam"), "no page of an optimizer"),
-        (("Lion", "Lion Page", "Adam"), "not a page"),
-        (("Lion", "lion", "Bear"), "unknown; there are: .*Adam"),
+        (("AdamW", "adam", "Adam"), "the package has that name already"),
+        (("Formula", "adam", "Adam"), "the package has that name already"),
+        (("tiger", "adam", "Adam"), "not a name"),
+        (("Ti-ger", "adam", "Adam"), "not a name"),
+        (("Tiger", "symbols", "Adam"), "no page of an optimizer"),
+        (("Tiger", "Tiger Page", "Adam"), "not a page"),
+        (("Tiger", "tiger", "Bear"), "unknown; there are: .*Adam"),
     ],
 )
 def test_a_bad_wish_is_refused_before_anything_is_written(arguments, why):
@@ -150,13 +151,13 @@ def test_a_bad_wish_is_refused_before_anything_is_written(arguments, why):
 
 
 def test_running_it_twice_changes_nothing(copy):
-    assert make_new(copy, "Lion", "adam", "Adam").returncode == 0
+    assert make_new(copy, "Tiger", "adam", "Adam").returncode == 0
     once = contents(copy)
-    again = make_new(copy, "Lion", "adam", "Adam")
+    again = make_new(copy, "Tiger", "adam", "Adam")
     assert again.returncode == 1
-    assert "is there already; edit that; nothing was written" in again.stderr
+    assert "has that name already; choose another; nothing was written" in again.stderr
     assert contents(copy) == once
 
 
 def test_something_left_out_is_told(copy):
-    assert "usage: make new NAME=" in make_new(copy, "Lion", "", "Adam").stderr
+    assert "usage: make new NAME=" in make_new(copy, "Tiger", "", "Adam").stderr

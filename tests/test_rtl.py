@@ -25,6 +25,7 @@ def directions(body, tag):
         (f"$\\beta_1$ {FA}", "p"),
         (f'<span dir="rtl">AdamW {FA}</span>', "p"),
         (f"**{FA}** Adam", "p"),
+        (f"AdamW {FA}", "p"),
         (f'??? note "{FA}"\n\n    {FA}', "details"),
     ],
 )
