@@ -38,6 +38,7 @@ def gradient_descent_step(param, grad, state, *, lr=1e-3, weight_decay=0.0, maxi
         Cauchy 1847; with mini-batches Robbins & Monro 1951, doi:10.1214/aoms/1177729586.
 
     Example:
+        >>> import numpy as np
         >>> param, state = np.array([1.0, -2.0]), {}
         >>> for grad in ([0.5, 0.1], [0.4, -0.3]):
         ...     param, state = gradient_descent_step(param, np.array(grad), state, lr=0.1)
