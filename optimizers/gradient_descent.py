@@ -1,4 +1,4 @@
-r"""Gradient descent: a step against the gradient, as long as the gradient is steep.
+r"""Gradient Descent: a step against the gradient, as long as the gradient is steep.
 
 Source: Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", Comptes Rendus 25, 536–538, 1847; with mini-batches: Robbins & Monro, "A Stochastic Approximation Method", The Annals of Mathematical Statistics 22(3), 400–407, 1951, [doi:10.1214/aoms/1177729586](https://doi.org/10.1214/aoms/1177729586).
 
