@@ -56,11 +56,7 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
     module, here = slug(name), root / "docs" / f"{page}.md"
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]*( [A-Z][A-Za-z0-9]*)*", name):
         raise Refused(f"NAME={name}: not a name; a capital first, then letters, digits and spaces")
-    if (
-        class_name(name) in dir(optimizers)
-        or module in dir(optimizers)
-        or keyword.iskeyword(module)
-    ):
+    if {class_name(name), module} & set(dir(optimizers)) or keyword.iskeyword(module):
         raise Refused(f"NAME={name}: the package has that name already; choose another")
     if (root / "optimizers" / f"{module}.py").exists():
         raise Refused(f"NAME={name}: optimizers/{module}.py is there already; edit that")
