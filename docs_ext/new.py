@@ -4,10 +4,12 @@ The module starts as a copy of the parent's without its formula, and the tests t
 file and line by line, what is still missing.
 """
 
+import keyword
 import re
 import sys
 from pathlib import Path
 
+import optimizers
 from optimizers import OPTIMIZERS
 
 from .source import ROOT
@@ -53,8 +55,14 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
     parents = {one.lower(): one for one in OPTIMIZERS}
     module, here = slug(name), root / "docs" / f"{page}.md"
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]*( [A-Z][A-Za-z0-9]*)*", name):
-        raise Refused(f"NAME={name}: not a name; write it as the paper does, such as NAME=Lion")
-    if name in OPTIMIZERS or (root / "optimizers" / f"{module}.py").exists():
+        raise Refused(f"NAME={name}: not a name; a capital first, then letters, digits and spaces")
+    if (
+        class_name(name) in dir(optimizers)
+        or module in dir(optimizers)
+        or keyword.iskeyword(module)
+    ):
+        raise Refused(f"NAME={name}: the package has that name already; choose another")
+    if (root / "optimizers" / f"{module}.py").exists():
         raise Refused(f"NAME={name}: optimizers/{module}.py is there already; edit that")
     if not re.fullmatch(r"[a-z0-9-]+", page):
         raise Refused(f"PAGE={page}: not a page; small letters, digits and hyphens, such as lion")
@@ -157,9 +165,9 @@ def stanza(section: str, name: str) -> str:
 
 
 def with_page(page: str, root: Path) -> str:
-    """The navigation with one more page, before the symbols."""
+    """The navigation with one more page, before "Choose one"."""
     text = (root / "mkdocs.yml").read_text(encoding="utf-8")
-    return text.replace("  - symbols.md\n", f"  - {page}.md\n  - symbols.md\n", 1)
+    return text.replace("  - choose.md\n", f"  - {page}.md\n  - choose.md\n", 1)
 
 
 def main(arguments: list[str]) -> int:

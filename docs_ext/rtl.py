@@ -1,4 +1,5 @@
-"""Persian needs no markup: a block whose first strong letter is Arabic script is set right-to-left.
+"""Persian needs no markup: a block that begins with a Persian letter, or of which most letters are,
+is set right-to-left.
 
 Formulas and code do not count as letters; Latin runs inside such a block are isolated, so that
 punctuation stays on its side. `<span dir="rtl">` at the start of a block says the same by hand.
@@ -39,6 +40,8 @@ class RtlTreeprocessor(Treeprocessor):
 
     def visit(self, element: etree.Element, around: str) -> None:
         direction = around
+        if is_stashed(element):
+            return
         if element.tag in BLOCKS or is_admonition(element):
             direction = self.direction(element) or around
             # Said again on each block inside, so that a style sheet can tell by the block alone.
@@ -57,7 +60,8 @@ class RtlTreeprocessor(Treeprocessor):
                 self.visit(child, direction)
 
     def direction(self, element: etree.Element) -> str | None:
-        """Return the direction of the first strong letter, None where there is none."""
+        """Return the direction of a block's letters, None where there are none."""
+        first, counts = None, {"ltr": 0, "rtl": 0}
         for text in self.texts(element):
             for match in STRONG.finditer(text):
                 if match[1]:
@@ -65,8 +69,11 @@ class RtlTreeprocessor(Treeprocessor):
                     if isinstance(raw, str) and re.match(r"<\w+[^>]*\bdir=[\"']?rtl", raw):
                         return "rtl"
                 elif (kind := unicodedata.bidirectional(match[0])) in ("L", "R", "AL"):
-                    return "ltr" if kind == "L" else "rtl"
-        return None
+                    letter = "ltr" if kind == "L" else "rtl"
+                    first = first or letter
+                    counts[letter] += 1
+        # A Persian sentence may well begin with the name of an optimizer.
+        return "rtl" if counts["rtl"] > counts["ltr"] else first
 
     def texts(self, element: etree.Element):
         """Yield an element's own words: no code, no formulas, no title made by the machine."""
@@ -82,6 +89,13 @@ class RtlTreeprocessor(Treeprocessor):
 
 def is_admonition(element: etree.Element) -> bool:
     return element.tag == "div" and "admonition" in element.get("class", "").split()
+
+
+def is_stashed(element: etree.Element) -> bool:
+    """Say whether a paragraph only holds the place of a block, such as code."""
+    # Python-Markdown removes such a paragraph, unless it has an attribute.
+    text = (element.text or "").strip()
+    return element.tag == "p" and bool(HTML_PLACEHOLDER_RE.fullmatch(text)) and not len(element)
 
 
 def isolate_latin(element: etree.Element) -> None:

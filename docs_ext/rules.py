@@ -5,7 +5,7 @@ import re
 from markdown import Markdown
 
 from optimizers import OPTIMIZERS
-from optimizers.formula import differences, highlight, rule_of, worked
+from optimizers.formula import FormulaError, Rule, differences, highlight, rule_of, worked
 from optimizers.formula.printers import number
 
 from .source import PageError, locate, page_path
@@ -28,15 +28,25 @@ def differs(md: Markdown, name: str, body: list[str]) -> list[str]:
     Raises:
         PageError: a line has no sentence, or a sentence no line.
     """
+    rule, where = known_rule(md, name), locate(page_path(md), f"::: differs {name}")
     parent = OPTIMIZERS[name].parent
-    rows = differences(rule_of(parent), rule_of(name))
-    reasons = dict(REASON.match(line.strip()).groups() for line in body if line.strip())
-    lines = [(row.after or row.before).latex for row in rows if row.kind != "same" or row.moved]
-    where = locate(page_path(md), f"::: differs {name}")
-    for latex in lines:
-        if latex not in reasons:
-            raise PageError(f"{where}: say why this line differs, as `$LINE$ sentence`: ${latex}$")
-    for latex in reasons.keys() - set(lines):
+    if parent is None:
+        raise PageError(f"{where}: {name} has no parent in optimizers.OPTIMIZERS to differ from")
+    rows, reasons = differences(rule_of(parent), rule), {}
+    for line in filter(str.strip, body):
+        if (match := REASON.match(line.strip())) is None:
+            here = locate(page_path(md), line)
+            raise PageError(f"{here}: write `$LINE$ sentence`, not `{line.strip()}`")
+        reasons[match["latex"]] = match["why"]
+    lines = {
+        (row.after or row.before).latex: "moved" if row.kind == "same" else row.kind
+        for row in rows
+        if row.kind != "same" or row.moved
+    }
+    if untold := [f"  {lines[one]}: ${one}$" for one in lines if one not in reasons]:
+        told = "\n".join(untold)
+        raise PageError(f"{where}: say why each line differs, as `$LINE$ sentence`:\n{told}")
+    for latex in reasons.keys() - lines.keys():
         raise PageError(f"{where}: this line is the same in {parent} or not there: ${latex}$")
 
     made = ["//// html | div.differs", *cell("head", f"**{parent}**"), *cell("head", f"**{name}**")]
@@ -63,12 +73,23 @@ def defaults_that_differ(md: Markdown, names: str, body: list[str]) -> list[str]
         names: the optimizer left and the one taken, such as "Adam ADOPT".
         body: nothing.
     """
-    before, after = (rule_of(name).defaults for name in names.split())
+    before, after = (known_rule(md, name).defaults for name in names.split())
     return [
         f"- `{option}` is {after[option]}, not {before[option]}."
         for option in after
         if option in before and after[option] != before[option]
     ]
+
+
+def known_rule(md: Markdown, name: str) -> Rule:
+    """Return an optimizer's rule; a name or a formula that cannot be read is the page's fault."""
+    if name not in OPTIMIZERS:
+        where = locate(page_path(md), f" {name}")
+        raise PageError(f"{where}: no optimizer `{name}`; there are: {', '.join(OPTIMIZERS)}")
+    try:
+        return rule_of(name)
+    except FormulaError as error:
+        raise PageError(str(error)) from None
 
 
 def cell(kind: str, text: str) -> list[str]:
@@ -78,7 +99,7 @@ def cell(kind: str, text: str) -> list[str]:
 
 def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     """The first iterations of an optimizer in numbers, and one of them written out."""
-    rule = rule_of(name)
+    rule = known_rule(md, name)
     moments = rule.trace(START, GRADIENTS, **OPTIONS)[:4]
     first = moments[1]
     said = ", ".join(number(gradient, 4) for gradient in GRADIENTS[: used(rule)])
@@ -91,7 +112,7 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     made = [
         f"One weight that starts at {number(START, 4)}, with the gradients ${said}$; {chosen}.",
         "",
-        f"| | {' | '.join(f'$t = {moment.t}$' for moment in moments)} |",
+        f"| Quantity | {' | '.join(f'*t* = {moment.t}' for moment in moments)} |",
         f"| --- |{' --- |' * len(moments)}",
     ]
     for latex in sorted(quantities, key=lambda latex: latex == parameter):

@@ -49,7 +49,11 @@ class TitlePreprocessor(Preprocessor):
 
     def run(self, lines: list[str]) -> list[str]:
         first = next((i for i, line in enumerate(lines) if line.strip()), None)
-        self.md.names = read_title(lines[first]) if first is not None else []
+        title = lines[first] if first is not None else ""
+        self.md.names = read_title(title)
+        if title.startswith("# ") and title.count("{") != title.count("}"):
+            where = locate(page_path(self.md), title)
+            raise PageError(f"{where}: a brace without its other: `{title}`")
         if len(self.md.names) > 1:
             lines[first] = f"# {self.md.names[0]}"
         return lines

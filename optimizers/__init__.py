@@ -42,8 +42,23 @@ OPTIMIZERS = {
 }
 
 __all__ = [
-    *("ADOPT", "OPTIMIZERS", "Adadelta", "Adagrad", "Adam", "AdamW", "GradientDescent"),
-    *("Momentum", "Nesterov", "RMSprop", "adadelta_step", "adagrad_step"),
-    *("adam_step", "adamw_step", "adopt_step"),
-    *("gradient_descent_step", "momentum_step", "nesterov_step", "rmsprop_step"),
+    "ADOPT",
+    "OPTIMIZERS",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "GradientDescent",
+    "Momentum",
+    "Nesterov",
+    "RMSprop",
+    "adadelta_step",
+    "adagrad_step",
+    "adam_step",
+    "adamw_step",
+    "adopt_step",
+    "gradient_descent_step",
+    "momentum_step",
+    "nesterov_step",
+    "rmsprop_step",
 ]

@@ -55,4 +55,5 @@ with torch.no_grad():
 if rank == 0:
     print(f"loss {loss.item():.3f} after {int(optimizer.state[model[0].weight]['step'])} steps")
 if dist.is_initialized():
+    dist.barrier()  # else a process may leave while its last message is under way, and abort
     dist.destroy_process_group()

@@ -7,7 +7,16 @@ import pytest
 
 from .conftest import ROOT, run
 
-PAGES = ["", "adam/", "symbols/", "many-gpus/", "api/", "checked/", "notebooks/decay_is_not_l2/"]
+PAGES = [
+    "",
+    "adam/",
+    "choose/",
+    "symbols/",
+    "many-gpus/",
+    "api/",
+    "checked/",
+    "notebooks/decay_is_not_l2/",
+]
 SECTIONS = ("description", "formula", "example", "what-differs", "worked-numbers")
 
 
@@ -105,12 +114,9 @@ def test_print_shows_every_tab_under_its_name(open_page):
         ("Adam", "AdamW", "ADOPT"),
         strict=True,
     ):
-        label = block.evaluate(
-            "b => b.closest('.tabbed-set').querySelector(`.tabbed-labels > :nth-child(${"
-            "[...b.parentElement.children].indexOf(b) + 1})`).getBoundingClientRect().bottom"
-            " <= b.getBoundingClientRect().top + 1"
-        )
-        assert label, f"{name}'s label does not stand above its text"
+        label = page.locator(f".tabbed-set label[for=description-{name.lower()}]").bounding_box()
+        assert label["height"] > 10
+        assert label["y"] + label["height"] <= block.bounding_box()["y"] + 1
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -229,3 +235,15 @@ def test_a_symbol_tells_what_it_means(open_page):
     assert not note.is_visible()
     symbol.tap()
     assert note.is_visible()
+
+
+def test_the_table_of_optimizers_is_sorted_by_a_click_or_a_key(open_page):
+    page = open_page("choose/")
+    cells = page.locator(".sortable td:first-child")
+    before = cells.all_inner_texts()
+    head = page.get_by_role("button", name="Optimizer")
+    head.click()
+    assert cells.all_inner_texts() == sorted(before, key=str.lower)
+    head.press("Enter")
+    assert cells.all_inner_texts() == sorted(before, key=str.lower, reverse=True)
+    assert page.locator("th[aria-sort=descending]").inner_text().startswith("Optimizer")

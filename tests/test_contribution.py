@@ -96,17 +96,17 @@ def make_new(root, *arguments: str) -> subprocess.CompletedProcess:
 
 def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     before = contents(copy)
-    done = make_new(copy, "Throw Away", "adam", "ADOPT")
+    done = make_new(copy, "Throwaway", "adam", "ADOPT")
     assert done.returncode == 0, done.stderr
     after = contents(copy)
     changed = {name for name in after if after[name] != before.get(name)}
-    by_hand = {"optimizers/throw_away.py", "snippets/throw_away.py", "docs/adam.md"}
-    assert changed == {*by_hand, "optimizers/__init__.py", "snippets/throw_away.out"}
+    by_hand = {"optimizers/throwaway.py", "snippets/throwaway.py", "docs/adam.md"}
+    assert changed == {*by_hand, "optimizers/__init__.py", "snippets/throwaway.out"}
 
     # What a contributor then writes, in its shortest form: the parent's formula and source.
     theirs = (copy / "optimizers" / "adopt.py").read_text(encoding="utf-8")
-    path = copy / "optimizers" / "throw_away.py"
-    words = theirs[: theirs.index('"""', 4)].replace("ADOPT:", "Throw Away:", 1)
+    path = copy / "optimizers" / "throwaway.py"
+    words = theirs[: theirs.index('"""', 4)].replace("ADOPT:", "Throwaway:", 1)
     mine = path.read_text(encoding="utf-8")
     path.write_text(words + mine[mine.index('"""', 4) :], encoding="utf-8")
 
@@ -114,34 +114,41 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "adam" / "index.html").read_text(encoding="utf-8")
     for section in ("description", "formula", "example", "what-differs", "worked-numbers"):
+<<<<<<< HEAD
+        assert f'id="{section}-throwaway"' in page
+    assert "{Throwaway}</a>" in page
+    assert "var(--hue-4)" in page
+=======
         assert f'id="{section}-throw-away"' in page
     assert "{Throw Away}</a>" in page
     assert f"var(--hue-{len(OPTIMIZERS) % 8 + 1})" in page
+>>>>>>> rmsprop
     package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
-    assert 'id="optimizers.ThrowAway"' in package
-    assert 'id="optimizers.throw_away_step"' in package
+    assert 'id="optimizers.Throwaway"' in package
+    assert 'id="optimizers.throwaway_step"' in package
 
 
 def test_a_page_is_made_where_there_is_none(copy):
-    done = make_new(copy, "Lion", "lion", "Adam")
+    done = make_new(copy, "Tiger", "tiger", "Adam")
     assert done.returncode == 0, done.stderr
-    assert (copy / "docs" / "lion.md").read_text(encoding="utf-8").startswith("# Lion\n\n## Desc")
-    assert "  - lion.md\n" in (copy / "mkdocs.yml").read_text(encoding="utf-8")
-    assert make_new(copy, "Signum", "lion", "Lion").returncode == 0
-    text = (copy / "docs" / "lion.md").read_text(encoding="utf-8")
-    assert text.startswith("# Lion {Signum}\n")
-    assert text.count('=== "Signum"') == text.count('=== "Lion"') == 5
+    assert (copy / "docs" / "tiger.md").read_text(encoding="utf-8").startswith("# Tiger\n\n## Desc")
+    assert "  - tiger.md\n" in (copy / "mkdocs.yml").read_text(encoding="utf-8")
+    assert make_new(copy, "Bear", "tiger", "Tiger").returncode == 0
+    text = (copy / "docs" / "tiger.md").read_text(encoding="utf-8")
+    assert text.startswith("# Tiger {Bear}\n")
+    assert text.count('=== "Bear"') == text.count('=== "Tiger"') == 5
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("AdamW", "adam", "Adam"), "optimizers/adamw.py is there already"),
-        (("lion", "adam", "Adam"), "not a name"),
-        (("Li-on", "adam", "Adam"), "not a name"),
-        (("Lion", "symbols", "Adam"), "no page of an optimizer"),
-        (("Lion", "Lion Page", "Adam"), "not a page"),
-        (("Lion", "lion", "Bear"), "unknown; there are: .*Adam"),
+        (("AdamW", "adam", "Adam"), "the package has that name already"),
+        (("Formula", "adam", "Adam"), "the package has that name already"),
+        (("tiger", "adam", "Adam"), "not a name"),
+        (("Ti-ger", "adam", "Adam"), "not a name"),
+        (("Tiger", "symbols", "Adam"), "no page of an optimizer"),
+        (("Tiger", "Tiger Page", "Adam"), "not a page"),
+        (("Tiger", "tiger", "Bear"), "unknown; there are: .*Adam"),
     ],
 )
 def test_a_bad_wish_is_refused_before_anything_is_written(arguments, why):
@@ -150,13 +157,13 @@ def test_a_bad_wish_is_refused_before_anything_is_written(arguments, why):
 
 
 def test_running_it_twice_changes_nothing(copy):
-    assert make_new(copy, "Lion", "adam", "Adam").returncode == 0
+    assert make_new(copy, "Tiger", "adam", "Adam").returncode == 0
     once = contents(copy)
-    again = make_new(copy, "Lion", "adam", "Adam")
+    again = make_new(copy, "Tiger", "adam", "Adam")
     assert again.returncode == 1
-    assert "is there already; edit that; nothing was written" in again.stderr
+    assert "has that name already; choose another; nothing was written" in again.stderr
     assert contents(copy) == once
 
 
 def test_something_left_out_is_told(copy):
-    assert "usage: make new NAME=" in make_new(copy, "Lion", "", "Adam").stderr
+    assert "usage: make new NAME=" in make_new(copy, "Tiger", "", "Adam").stderr

@@ -11,7 +11,7 @@
 #
 # *Adam with an L2 penalty* and *AdamW* both take a number called `weight_decay`, and both pull weights towards zero. They do not do the same. This notebook runs when the site is built; its numbers and its plot come from that run.
 #
-# هر دو روش، یعنی Adam با جریمهٔ L2 و AdamW، ابرپارامتری به نام `weight_decay` دارند و وزن‌ها را به سوی صفر می‌کشند، اما کارشان یکی نیست. این دفترچه هنگام ساخت سایت اجرا می‌شود.
+# هر دو روش، یعنی Adam با جریمهٔ L2 و AdamW، ابرپارامتری به نام `weight_decay` دارند و وزن‌ها را به سوی صفر می‌کشند، اما کارشان یکی نیست. این نوت‌بوک هنگام ساخت سایت اجرا می‌شود.
 #
 # ## A problem with known answers
 #
@@ -66,7 +66,7 @@ for name, path in paths.items():
 # %% [markdown]
 # !!! info
 #
-#     جریمهٔ L2 تنها وزنی را کوچک می‌کند که گرادیانش کوچک است. در AdamW هر دو وزن به یک نسبت کوچک می‌شوند، چون کاهش وزن از $\sqrt{S_{dw}}$ نمی‌گذرد.
+#     جریمهٔ L2 بیش از همه وزنی را کوچک می‌کند که گرادیانش کوچک است. در AdamW هر دو وزن به یک نسبت کوچک می‌شوند، چون کاهش وزن از $\sqrt{S_{dw}}$ نمی‌گذرد.
 #
 # ## Where the two part ways
 
@@ -86,3 +86,7 @@ panels[0].set_ylabel("weight, mean of 2000 iterations");
 
 # %% [markdown]
 # The formulas stand on [the page of Adam and AdamW](../adam.md#formula-adamw); the line that differs is the first.
+#
+# ## References
+#
+# ::: references Adam AdamW
