@@ -114,15 +114,9 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "adam" / "index.html").read_text(encoding="utf-8")
     for section in ("description", "formula", "example", "what-differs", "worked-numbers"):
-<<<<<<< HEAD
         assert f'id="{section}-throwaway"' in page
     assert "{Throwaway}</a>" in page
-    assert "var(--hue-4)" in page
-=======
-        assert f'id="{section}-throw-away"' in page
-    assert "{Throw Away}</a>" in page
     assert f"var(--hue-{len(OPTIMIZERS) % 8 + 1})" in page
->>>>>>> rmsprop
     package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
     assert 'id="optimizers.Throwaway"' in package
     assert 'id="optimizers.throwaway_step"' in package
