@@ -11,7 +11,7 @@ from markdown.preprocessors import Preprocessor
 from optimizers import OPTIMIZERS
 from optimizers.formula.symbols import SYMBOLS
 
-from . import others, rules
+from . import comparison, others, rules
 from .source import PageError, locate, page_path
 
 DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S.*?))?\s*$")
@@ -27,9 +27,9 @@ def symbols(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 
 def references(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """The sources that the modules of a page's optimizers name, and what they were run with."""
+    """The sources of some optimizers, else of the page's, and what the page was checked with."""
     lines = []
-    for name in md.names:
+    for name in argument.split() or md.names:
         if name not in OPTIMIZERS:
             raise PageError(
                 f"{locate(page_path(md), name)}: the title names `{name}`, but "
@@ -57,6 +57,7 @@ def numpy_steps(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 MADE: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
+    "compare-optimizers": comparison.compare_optimizers,
     "defaults-that-differ": rules.defaults_that_differ,
     "differs": rules.differs,
     "how-others-write-it": others.how_others_write_it,

@@ -101,6 +101,8 @@ class MathTreeprocessor(Treeprocessor):
             raise PageError(f"{locate(page_path(self.md), tex)}: {error}") from None
         element.text = self.md.htmlStash.store(rendered)
         element.set("class", "math")
+        if display:
+            element.set("tabindex", "0")  # it may scroll, then the arrow keys need a way in
         element.set("dir", "ltr")
         # A formula's glyphs are no words: without this they would fill the search index.
         element.set("data-search-exclude", "")

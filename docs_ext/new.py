@@ -157,9 +157,9 @@ def stanza(section: str, name: str) -> str:
 
 
 def with_page(page: str, root: Path) -> str:
-    """The navigation with one more page, before the symbols."""
+    """The navigation with one more page, before "Choose one"."""
     text = (root / "mkdocs.yml").read_text(encoding="utf-8")
-    return text.replace("  - symbols.md\n", f"  - {page}.md\n  - symbols.md\n", 1)
+    return text.replace("  - choose.md\n", f"  - {page}.md\n  - choose.md\n", 1)
 
 
 def main(arguments: list[str]) -> int:

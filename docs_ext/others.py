@@ -34,7 +34,10 @@ ROWS = {
 
 def how_others_write_it(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """The table of libraries: one row per choice, torch's column measured."""
-    made = [f"| | torch | {' | '.join(SOURCES)} |", f"| --- | --- |{' --- |' * len(SOURCES)}"]
+    made = [
+        f"| Choice | torch | {' | '.join(SOURCES)} |",
+        f"| --- | --- |{' --- |' * len(SOURCES)}",
+    ]
     for (row, others), measured in zip(ROWS.items(), torch_column(), strict=True):
         made.append(f"| {row} | {measured} | {' | '.join(others)} |")
     made.append(f"| Source | run for this page | {' | '.join(SOURCES.values())} |")

@@ -39,6 +39,8 @@ class RtlTreeprocessor(Treeprocessor):
 
     def visit(self, element: etree.Element, around: str) -> None:
         direction = around
+        if is_stashed(element):
+            return
         if element.tag in BLOCKS or is_admonition(element):
             direction = self.direction(element) or around
             # Said again on each block inside, so that a style sheet can tell by the block alone.
@@ -82,6 +84,13 @@ class RtlTreeprocessor(Treeprocessor):
 
 def is_admonition(element: etree.Element) -> bool:
     return element.tag == "div" and "admonition" in element.get("class", "").split()
+
+
+def is_stashed(element: etree.Element) -> bool:
+    """Say whether a paragraph only holds the place of a block, such as code."""
+    # Python-Markdown removes such a paragraph, unless it has an attribute.
+    text = (element.text or "").strip()
+    return element.tag == "p" and bool(HTML_PLACEHOLDER_RE.fullmatch(text)) and not len(element)
 
 
 def isolate_latin(element: etree.Element) -> None:

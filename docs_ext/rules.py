@@ -91,7 +91,7 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     made = [
         f"One weight that starts at {number(START, 4)}, with the gradients ${said}$; {chosen}.",
         "",
-        f"| | {' | '.join(f'$t = {moment.t}$' for moment in moments)} |",
+        f"| Quantity | {' | '.join(f'*t* = {moment.t}' for moment in moments)} |",
         f"| --- |{' --- |' * len(moments)}",
     ]
     for latex in sorted(quantities, key=lambda latex: latex == parameter):

@@ -133,7 +133,7 @@ def open_page(browser, address):
 
 @pytest.fixture(scope="session")
 def convert():
-    """Convert Markdown as the site does, to HTML or, with `tree=True`, to elements."""
+    """Convert Markdown as the site does: to HTML, to elements, or to a table of contents."""
     import xml.etree.ElementTree as etree
 
     from markdown import Markdown
@@ -141,11 +141,11 @@ def convert():
 
     config = load_config(str(ROOT / "mkdocs.yml"))
 
-    def convert(text: str, tree: bool = False):
+    def convert(text: str, tree: bool = False, toc: bool = False):
         md = Markdown(extensions=config.markdown_extensions, extension_configs=config.mdx_configs)
         html = md.convert(text)
         if not tree:
-            return html
+            return md.toc_tokens if toc else html
         closed = re.sub(r"<(br|img|input|hr|link)\b([^>]*?)\s*/?>", r"<\1\2/>", html)
         return etree.fromstring(f"<body>{closed}</body>")
 

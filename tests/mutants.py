@@ -44,12 +44,6 @@ EQUAL = {
         "formula",
         r"b := b - \alpha \delta \lambda b; db := db + (1 - \delta) \lambda b",
     ): EITHER_OR,
-    (
-        "ADOPT",
-        "class",
-        "if decay != 0 and group['decouple']: add_(param, param, -lr * decay); "
-        "if decay != 0 and (not group['decouple']): grad = grad.add(param, alpha=decay)",
-    ): EITHER_OR,
 }
 
 

@@ -388,6 +388,18 @@ def test_how_the_saver_computed_does_not_matter(name):
 
 
 @every_optimizer
+def test_what_else_the_state_holds_is_loaded_too(name):
+    params = weights()
+    optimizer = new(name, params)
+    feed(optimizer, range(2))
+    note = optimizer.state[params[0]]["note"] = torch.ones(1)
+    other = new(name, params)
+    other.load_state_dict(optimizer.state_dict())
+    assert torch.equal(other.state[params[0]]["note"], note)
+    assert other.state[params[0]]["note"] is not note
+
+
+@every_optimizer
 def test_an_option_that_the_state_dict_lacks_keeps_its_value(name):
     odd = {**cases.FAR[name], **cases.having(name, lr=0.7, maximize=True)}
     optimizer = new(name, weights(), **odd)
@@ -594,6 +606,21 @@ def test_parameters_without_a_gradient_are_left_alone(name):
     (used + frozen).sum().backward()
     optimizer.step()
     assert optimizer.state[frozen]["step"] == 1
+
+
+@every_optimizer
+def test_a_gradient_counts_whether_or_not_its_parameter_is_frozen_by_now(name):
+    runs = []
+    for make in (OPTIMIZERS[name].optimizer, cases.WITNESSES[name]):
+        (param,) = weights((3,))
+        optimizer = make([param])
+        for _ in range(3):
+            param.grad = torch.ones(3)
+            param.requires_grad_(False)
+            optimizer.step()
+        runs.append([param])
+    assert same(*runs)
+    assert not same(runs[0], weights((3,)))
 
 
 @every_optimizer

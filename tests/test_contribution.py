@@ -96,17 +96,17 @@ def make_new(root, *arguments: str) -> subprocess.CompletedProcess:
 
 def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     before = contents(copy)
-    done = make_new(copy, "Throw Away", "adam", "ADOPT")
+    done = make_new(copy, "Throwaway", "adam", "ADOPT")
     assert done.returncode == 0, done.stderr
     after = contents(copy)
     changed = {name for name in after if after[name] != before.get(name)}
-    by_hand = {"optimizers/throw_away.py", "snippets/throw_away.py", "docs/adam.md"}
-    assert changed == {*by_hand, "optimizers/__init__.py", "snippets/throw_away.out"}
+    by_hand = {"optimizers/throwaway.py", "snippets/throwaway.py", "docs/adam.md"}
+    assert changed == {*by_hand, "optimizers/__init__.py", "snippets/throwaway.out"}
 
     # What a contributor then writes, in its shortest form: the parent's formula and source.
     theirs = (copy / "optimizers" / "adopt.py").read_text(encoding="utf-8")
-    path = copy / "optimizers" / "throw_away.py"
-    words = theirs[: theirs.index('"""', 4)].replace("ADOPT:", "Throw Away:", 1)
+    path = copy / "optimizers" / "throwaway.py"
+    words = theirs[: theirs.index('"""', 4)].replace("ADOPT:", "Throwaway:", 1)
     mine = path.read_text(encoding="utf-8")
     path.write_text(words + mine[mine.index('"""', 4) :], encoding="utf-8")
 
@@ -114,12 +114,12 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "adam" / "index.html").read_text(encoding="utf-8")
     for section in ("description", "formula", "example", "what-differs", "worked-numbers"):
-        assert f'id="{section}-throw-away"' in page
-    assert "{Throw Away}</a>" in page
+        assert f'id="{section}-throwaway"' in page
+    assert "{Throwaway}</a>" in page
     assert "var(--hue-4)" in page
     package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
-    assert 'id="optimizers.ThrowAway"' in package
-    assert 'id="optimizers.throw_away_step"' in package
+    assert 'id="optimizers.Throwaway"' in package
+    assert 'id="optimizers.throwaway_step"' in package
 
 
 def test_a_page_is_made_where_there_is_none(copy):

@@ -1,5 +1,7 @@
 """Persian needs no markup: direction, language and isolation follow from the text."""
 
+import re
+
 import pytest
 
 FA = "وزن‌ها کوچک می‌شوند."
@@ -56,6 +58,12 @@ def test_latin_runs_formulas_and_code_are_isolated(convert):
 def test_an_english_block_inside_a_persian_one_is_left_to_right(convert):
     items = convert(f"- {FA}\n- In English.", tree=True).findall("ul/li")
     assert [item.get("dir") for item in items] == ["rtl", "ltr"]
+
+
+def test_code_inside_a_persian_box_is_no_paragraph(convert):
+    html = convert(f"!!! info\n\n    {FA}\n\n    ```python\n    x = 1\n    ```")
+    assert re.search(r"</p>\s*<div class=\"language-python highlight\">", html)
+    assert not re.search(r"<p[^>]*>\s*<div", html)
 
 
 def test_raw_html_and_code_keep_their_text(convert):

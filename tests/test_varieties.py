@@ -30,6 +30,10 @@ def test_a_title_is_shown_as_typed_and_its_pills_lead_to_tabs(convert, title, na
     assert {pill.get("href")[1:] for pill in pills} <= ids
 
 
+def test_the_table_of_contents_knows_the_title_as_typed(convert):
+    assert convert(page("Adam {AdamW}", "Adam", "AdamW"), toc=True)[0]["name"] == "Adam {AdamW}"
+
+
 def test_a_tab_has_the_id_that_its_section_and_name_give(convert):
     body = convert(page("Adam {AdamW}", "Adam", "AdamW"), tree=True)
     ids = [element.get("id") for element in body.iter("input")]

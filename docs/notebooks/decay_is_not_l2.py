@@ -86,3 +86,7 @@ panels[0].set_ylabel("weight, mean of 2000 iterations");
 
 # %% [markdown]
 # The formulas stand on [the page of Adam and AdamW](../adam.md#formula-adamw); the line that differs is the first.
+#
+# ## References
+#
+# ::: references Adam AdamW
