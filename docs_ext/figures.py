@@ -83,13 +83,14 @@ def paths(names: list[str], options: dict[str, dict]) -> Figure:
     axes = figure.add_subplot(xlabel="W", ylabel="b")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    x, y = np.meshgrid(np.linspace(-2.4, 2.9, 120), np.linspace(-0.9, 2.4, 90))
-    loss = 0.5 * (x - 2) ** 2 + 8 * (y - 1) ** 2
-    axes.contour(x, y, loss, np.geomspace(0.15, 40, 9), colors=FAINT, linewidths=0.8)
     walked = {
         name: path(name, gradient, (-2.0, 2.0), 60, **{"lr": 0.1} | options.get(name, {}))
         for name in names
     }
+    right = max(2.9, *(points[:, 0].max() + 0.3 for points in walked.values()))
+    x, y = np.meshgrid(np.linspace(-2.4, right, 120), np.linspace(-0.9, 2.4, 90))
+    loss = 0.5 * (x - 2) ** 2 + 8 * (y - 1) ** 2
+    axes.contour(x, y, loss, np.geomspace(0.15, 40, 9), colors=FAINT, linewidths=0.8)
     for name, points in walked.items():
         axes.plot(*points.T, color=COLOURS[name], linewidth=2, marker="o", markersize=2.6)
         others = [other for other in walked if other != name]

@@ -16,6 +16,8 @@ INVALID = {
     "weight_decay": "Invalid weight_decay value: {}",
     "alpha": "Invalid alpha value: {}",
     "rho": "Invalid rho value: {}",
+    "lr_decay": "Invalid lr_decay value: {}",
+    "initial_accumulator_value": "Invalid initial_accumulator_value value: {}",
     "clip_exp": "Invalid clip_exp value: {}",
 }
 
@@ -30,15 +32,18 @@ INSTEAD = {
     "amsgrad": "use ADOPT, which converges without it, or torch.optim",
     "decoupled_weight_decay": "use AdamW",
     "nesterov": "use Nesterov",
-    "momentum": "use Momentum, or torch.optim",
-    "dampening": "scale lr, which does the same after the first step",
+    "momentum": "use Momentum",
+    "dampening": "use a smaller lr, which does the same but for the first gradient",
     "centered": "use torch.optim.RMSprop, which has it",
     "lr_decay": "use torch.optim.lr_scheduler",
     "initial_accumulator_value": "use torch.optim.Adagrad, which has it",
     **HOW,
 }
 # By these a saved group tells of which algorithm it is.
-MARKS = ("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov")
+MARKS = (
+    *("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov"),
+    *("alpha", "rho", "lr_decay"),
+)
 
 
 def check_options(options: dict[str, Any]) -> None:

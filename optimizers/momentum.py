@@ -3,7 +3,7 @@ r"""Momentum: gradient descent that keeps most of its last step and adds the new
 Source: Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational Mathematics and Mathematical Physics 4(5), 1–17, 1964, [doi:10.1016/0041-5553(64)90137-5](https://doi.org/10.1016/0041-5553%2864%2990137-5); in the form of torch.optim.SGD, where $\alpha$ multiplies $V$ and not the gradient in it.
 
 % --8<-- [start:formula]
-Initialize: $V_{dw} = 0$, $V_{db} = 0$ <-- so the first $V$ is the first gradient itself
+Initialize: $V_{dw} = 0$, $V_{db} = 0$, so that the first $V$ is the first gradient itself
 
 On iteration $t$: Compute $dW$, $db$ using the current mini-batch.
 

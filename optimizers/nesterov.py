@@ -3,7 +3,7 @@ r"""Nesterov: momentum that looks one step ahead.
 Source: Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k²)", Soviet Mathematics Doklady 27(2), 372–376, 1983; as momentum: Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep learning", 2013, [PMLR 28(3), 1139–1147](https://proceedings.mlr.press/v28/sutskever13.html), equations 3 and 4; written for the point looked ahead to, as in torch.optim.SGD: Bengio, Boulanger-Lewandowski & Pascanu, "Advances in Optimizing Recurrent Networks", 2012, arXiv 1212.0901.
 
 % --8<-- [start:formula]
-Initialize: $V_{dw} = 0$, $V_{db} = 0$ <-- so the first $V$ is the first gradient itself
+Initialize: $V_{dw} = 0$, $V_{db} = 0$, so that the first $V$ is the first gradient itself
 
 On iteration $t$: Compute $dW$, $db$ using the current mini-batch.
 

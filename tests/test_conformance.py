@@ -29,15 +29,17 @@ def describe(name):
     original = cases.ORIGINALS.get(name)
     # Of what torch does not know: what its Adam is given, so far as ours takes it.
     theirs = THEIRS.get(getattr(original, "func", original), THEIRS[torch.optim.Adam])
-    arguments = inspect.signature(OPTIMIZERS[name].optimizer).parameters.keys() - REFUSED
+    ours = OPTIMIZERS[name].optimizer
+    # What is fixed may be named, in torch's place among the arguments, and is refused.
+    arguments = inspect.signature(ours).parameters.keys() - REFUSED - ours.fixed.keys()
 
     def inputs(device, dtype=None):
         known = [
             given for given in theirs.optim_inputs_func(device, dtype)
             if given.kwargs.keys() <= arguments
         ]  # fmt: skip
-        ours = [OptimizerInput(None, options, str(options)) for options in cases.RICH[name]]
-        return [*known, *ours]
+        rich = [OptimizerInput(None, options, str(options)) for options in cases.RICH[name]]
+        return [*known, *rich]
 
     def errors(device, dtype):
         # Two refusals differ: `foreach` in any case, and tensors as betas, of which ours has none.
@@ -48,7 +50,7 @@ def describe(name):
         ]  # fmt: skip
 
     return OptimizerInfo(
-        OPTIMIZERS[name].optimizer,
+        ours,
         optim_inputs_func=inputs,
         optim_error_inputs_func=errors,
         scheduler_inputs=theirs.scheduler_inputs,

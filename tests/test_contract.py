@@ -944,8 +944,8 @@ def test_it_trains_a_network_and_prints_its_options(name):
         assert f"    lr: {lr}\n" in repr(optimizer)
 
     # What divides by the gradient's size needs a small learning rate, what does not a large one.
-    for found in map(list, map(losses, (0.01, 0.1))):
+    for found in map(list, map(losses, (0.001, 0.01, 0.1, 0.3))):
         falls = all(later < earlier for earlier, later in pairwise(found[50::50]))
         if falls and found[-1] < 0.2 * found[0]:
             return
-    pytest.fail(f"trains with neither learning rate; the last losses are {found[-3:]}")
+    pytest.fail(f"trains with none of these learning rates; the last losses are {found[-3:]}")

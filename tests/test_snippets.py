@@ -43,7 +43,7 @@ def with_torch():
             yield pytest.param(entry.optimizer.__name__, path, match[1], id=name)
 
 
-@pytest.mark.parametrize(("ours", "path", "theirs"), with_torch())
+@pytest.mark.parametrize(("ours", "path", "theirs"), list(with_torch()))
 def test_the_package_prints_what_torch_prints(ours, path, theirs, tmp_path):
     code = path.read_text(encoding="utf-8").replace(
         "from torch.optim import", "from optimizers import"
