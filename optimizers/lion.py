@@ -21,15 +21,14 @@ $V_{dw} = \beta_2 V_{dw} + (1 - \beta_2) dW$, $V_{db} = \beta_2 V_{db} + (1 - \b
 from collections.abc import Iterable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ._optimizer import Optimizer
 
 
 # --8<-- [start:step]
-def lion_step(
-    param, grad, state, *, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, maximize=False
-):
+def lion_step(param, grad, state, *, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, maximize=False):
     """One step of Lion on NumPy arrays, out of place.
 
     Args:
@@ -119,5 +118,7 @@ class Lion(Optimizer):
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, exp_avg = group["betas"], group["lr"], state["exp_avg"]
         param.mul_(1 - lr * group["weight_decay"])
-        param.add_(exp_avg.lerp(grad, 1 - beta1).sign_(), alpha=-lr)
+        mixed = exp_avg.lerp(grad, 1 - beta1)
+        # torch's sign of NaN is 0, which would hide it.
+        param.add_(torch.where(mixed.isnan(), mixed, mixed.sign()), alpha=-lr)
         exp_avg.lerp_(grad, 1 - beta2)

@@ -19,6 +19,7 @@ $W := W - \alpha \operatorname{sign}(V_{dw})$, $b := b - \alpha \operatorname{si
 from collections.abc import Iterable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ._optimizer import Optimizer
@@ -115,4 +116,6 @@ class Signum(Optimizer):
             grad = grad.add(param, alpha=group["weight_decay"])
         exp_avg = state["exp_avg"]
         exp_avg.lerp_(grad, 1 - group["momentum"])
-        param.add_(exp_avg.sign(), alpha=-group["lr"])
+        # torch's sign of NaN is 0, which would hide it.
+        direction = torch.where(exp_avg.isnan(), exp_avg, exp_avg.sign())
+        param.add_(direction, alpha=-group["lr"])
