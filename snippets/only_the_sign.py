@@ -14,6 +14,6 @@ def walk(optimizer_class, size, **options):
 
 
 for size in (0.001, 1.0, 1000.0):
-    lion, signum = walk(Lion, size), walk(Signum, size)
-    equal = walk(Lion, size, betas=(0.9, 0.9))
-    print(f"gradients times {size}: Lion {lion:.2f}, Signum {signum:.2f}, β₁ = β₂ {equal:.2f}")
+    lion, equal = walk(Lion, size), walk(Lion, size, betas=(0.9, 0.9))
+    signum = walk(Signum, size)
+    print(f"{size:8}  Lion {lion:.3f}  {equal:.3f}  Signum {signum:.3f}")
