@@ -123,14 +123,15 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
 
 
 def test_a_page_is_made_where_there_is_none(copy):
-    done = make_new(copy, "Lion", "lion", "Adam")
+    done = make_new(copy, "AdaBelief", "adabelief", "Adam")
     assert done.returncode == 0, done.stderr
-    assert (copy / "docs" / "lion.md").read_text(encoding="utf-8").startswith("# Lion\n\n## Desc")
-    assert "  - lion.md\n" in (copy / "mkdocs.yml").read_text(encoding="utf-8")
-    assert make_new(copy, "Signum", "lion", "Lion").returncode == 0
-    text = (copy / "docs" / "lion.md").read_text(encoding="utf-8")
-    assert text.startswith("# Lion {Signum}\n")
-    assert text.count('=== "Signum"') == text.count('=== "Lion"') == 5
+    page = copy / "docs" / "adabelief.md"
+    assert page.read_text(encoding="utf-8").startswith("# AdaBelief\n\n## Desc")
+    assert "  - adabelief.md\n" in (copy / "mkdocs.yml").read_text(encoding="utf-8")
+    assert make_new(copy, "Throwaway", "adabelief", "AdaBelief").returncode == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("# AdaBelief {Throwaway}\n")
+    assert text.count('=== "Throwaway"') == text.count('=== "AdaBelief"') == 5
 
 
 @pytest.mark.parametrize(
@@ -139,9 +140,9 @@ def test_a_page_is_made_where_there_is_none(copy):
         (("AdamW", "adam", "Adam"), "optimizers/adamw.py is there already"),
         (("lion", "adam", "Adam"), "not a name"),
         (("Li-on", "adam", "Adam"), "not a name"),
-        (("Lion", "symbols", "Adam"), "no page of an optimizer"),
-        (("Lion", "Lion Page", "Adam"), "not a page"),
-        (("Lion", "lion", "Bear"), "unknown; there are: .*Adam"),
+        (("AdaBelief", "symbols", "Adam"), "no page of an optimizer"),
+        (("AdaBelief", "Bad Page", "Adam"), "not a page"),
+        (("AdaBelief", "adabelief", "Bear"), "unknown; there are: .*Adam"),
     ],
 )
 def test_a_bad_wish_is_refused_before_anything_is_written(arguments, why):
@@ -150,13 +151,13 @@ def test_a_bad_wish_is_refused_before_anything_is_written(arguments, why):
 
 
 def test_running_it_twice_changes_nothing(copy):
-    assert make_new(copy, "Lion", "adam", "Adam").returncode == 0
+    assert make_new(copy, "AdaBelief", "adam", "Adam").returncode == 0
     once = contents(copy)
-    again = make_new(copy, "Lion", "adam", "Adam")
+    again = make_new(copy, "AdaBelief", "adam", "Adam")
     assert again.returncode == 1
     assert "is there already; edit that; nothing was written" in again.stderr
     assert contents(copy) == once
 
 
 def test_something_left_out_is_told(copy):
-    assert "usage: make new NAME=" in make_new(copy, "Lion", "", "Adam").stderr
+    assert "usage: make new NAME=" in make_new(copy, "AdaBelief", "", "Adam").stderr
