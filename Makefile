@@ -17,7 +17,7 @@ test: setup
 	ruff format --check .
 	python -m pytest $(if $(ONLY),-k "$(ONLY)" --ignore tests/test_browser.py --ignore tests/test_build.py)
 
-# make new NAME=Lion PAGE=lion PARENT=Adam writes what a new optimizer needs, to be filled in.
+# make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup
 	@python -m docs_ext.new "$(NAME)" "$(PAGE)" "$(PARENT)"
 

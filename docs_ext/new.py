@@ -1,4 +1,4 @@
-"""`make new NAME=Lion PAGE=lion PARENT=Adam`: writes what a new optimizer needs, to be filled in.
+"""`make new NAME=AdaBelief PAGE=adam PARENT=Adam`: writes what a new optimizer needs.
 
 The module starts as a copy of the parent's without its formula, and the tests then say, file by
 file and line by line, what is still missing.
@@ -61,7 +61,7 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
     if (root / "optimizers" / f"{module}.py").exists():
         raise Refused(f"NAME={name}: optimizers/{module}.py is there already; edit that")
     if not re.fullmatch(r"[a-z0-9-]+", page):
-        raise Refused(f"PAGE={page}: not a page; small letters, digits and hyphens, such as lion")
+        raise Refused(f"PAGE={page}: not a page; small letters, digits and hyphens, such as adam")
     if parent.lower() not in parents:
         raise Refused(f"PARENT={parent}: unknown; there are: {', '.join(OPTIMIZERS)}")
     title = here.read_text(encoding="utf-8").partition("\n")[0] if here.exists() else ""
@@ -168,7 +168,7 @@ def with_page(page: str, root: Path) -> str:
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 3 or not all(arguments):
-        print("usage: make new NAME=Lion PAGE=lion PARENT=Adam", file=sys.stderr)
+        print("usage: make new NAME=AdaBelief PAGE=adam PARENT=Adam", file=sys.stderr)
         return 2
     try:
         files = plan(*arguments)

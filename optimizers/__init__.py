@@ -16,9 +16,11 @@ from .adam import Adam, adam_step
 from .adamw import AdamW, adamw_step
 from .adopt import ADOPT, adopt_step
 from .gradient_descent import GradientDescent, gradient_descent_step
+from .lion import Lion, lion_step
 from .momentum import Momentum, momentum_step
 from .nesterov import Nesterov, nesterov_step
 from .rmsprop import RMSprop, rmsprop_step
+from .signum import Signum, signum_step
 
 
 class Entry(NamedTuple):
@@ -39,6 +41,8 @@ OPTIMIZERS = {
     "Adam": Entry(adam_step, Adam, None),
     "AdamW": Entry(adamw_step, AdamW, "Adam"),
     "ADOPT": Entry(adopt_step, ADOPT, "Adam"),
+    "Lion": Entry(lion_step, Lion, "AdamW"),
+    "Signum": Entry(signum_step, Signum, "Momentum"),
 }
 
 __all__ = [
@@ -49,16 +53,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "GradientDescent",
+    "Lion",
     "Momentum",
     "Nesterov",
     "RMSprop",
+    "Signum",
     "adadelta_step",
     "adagrad_step",
     "adam_step",
     "adamw_step",
     "adopt_step",
     "gradient_descent_step",
+    "lion_step",
     "momentum_step",
     "nesterov_step",
     "rmsprop_step",
+    "signum_step",
 ]

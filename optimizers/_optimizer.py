@@ -42,7 +42,7 @@ INSTEAD = {
 # By these a saved group tells of which algorithm it is.
 MARKS = (
     *("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov"),
-    *("alpha", "rho", "lr_decay"),
+    *("alpha", "rho", "lr_decay", "betas"),
 )
 
 

@@ -98,6 +98,43 @@ class OfficialADOPT(adopt.ADOPT):
             return super().step(closure)
 
 
+class PublishedLion(torch.optim.Optimizer):
+    """Algorithm 2 of arXiv 2302.06675 line by line: decay and step in one, as it is printed."""
+
+    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, maximize=False):
+        options = dict(lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for theta in (one for one in group["params"] if one.grad is not None):
+                g, state = -theta.grad if group["maximize"] else theta.grad, self.state[theta]
+                m = state.get("exp_avg", torch.zeros_like(theta))
+                c = beta1 * m + (1 - beta1) * g
+                theta -= group["lr"] * (c.sign() + group["weight_decay"] * theta)
+                state["exp_avg"] = beta2 * m + (1 - beta2) * g
+
+
+class PublishedSignum(torch.optim.Optimizer):
+    """Algorithm 2 of arXiv 1802.04434 line by line, on a gradient with the L2 penalty in it."""
+
+    def __init__(self, params, lr=1e-4, momentum=0.9, weight_decay=0.0, maximize=False):
+        options = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta = group["momentum"]
+            for x in (one for one in group["params"] if one.grad is not None):
+                g = (-x.grad if group["maximize"] else x.grad) + group["weight_decay"] * x
+                m = beta * self.state[x].get("exp_avg", torch.zeros_like(x)) + (1 - beta) * g
+                x -= group["lr"] * m.sign()
+                self.state[x]["exp_avg"] = m
+
+
 # Whose arguments, defaults and state an optimizer has, unless torch.optim has a class of its name;
 # an option that is set here belongs to the algorithm.
 THEIRS = {
@@ -128,6 +165,9 @@ WITNESSES = {
     name: partial(OfficialADOPT if original is adopt.ADOPT else original, foreach=False)
     for name, original in ORIGINALS.items()
 }
+# Nobody's class, but the authors' pseudo-code.
+PUBLISHED = {"Lion": PublishedLion, "Signum": PublishedSignum}
+WITNESSES |= PUBLISHED
 
 # Steps from the parameter 1.0, worked by hand: options, gradients, then what must come out.
 BY_HAND = {
@@ -157,6 +197,24 @@ BY_HAND = {
             "exp_avg": 0.5 * 0.5 + 0.5 * -0.9 / 1.1875**0.5,
             "exp_avg_sq": 0.75 * 1.1875 + 0.25 * 0.81,
             "param": 0.95 - 0.1 * (0.25 - 0.45 / 1.1875**0.5),
+        },
+    ),
+    "Lion": (
+        {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.2},
+        [0.4, -0.2, -0.05],
+        {  # W shrinks by 0.98 each time. First V = 0: the sign of 0.2 is 1, and V = 0.25 · 0.4.
+            # Then 0.5 · 0.1 - 0.5 · 0.2 = -0.05: -1, V = 0.75 · 0.1 - 0.25 · 0.2 = 0.025.
+            # Then 0.5 · 0.025 - 0.5 · 0.05 < 0: -1, where the sign of V itself would be 1.
+            "exp_avg": 0.75 * 0.025 - 0.25 * 0.05,
+            "param": ((0.98 - 0.1) * 0.98 + 0.1) * 0.98 + 0.1,
+        },
+    ),
+    "Signum": (
+        {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2},
+        [0.4, -1.58],
+        {  # dW = 0.6, V = 0.3, W = 0.9. Then dW = -1.58 + 0.18 = -1.4, V = 0.15 - 0.7 < 0.
+            "exp_avg": 0.15 - 0.7,
+            "param": 1 - 0.1 + 0.1,
         },
     ),
 }

@@ -434,7 +434,9 @@ def test_the_state_of_another_algorithm_is_refused(saver, loader):
     for make in filter(None, (OPTIMIZERS[saver].optimizer, cases.WITNESSES.get(saver))):
         other = make(weights())
         feed(other, range(2))
-        why = f"is not {label(loader)}$|use {label(saver)}$|has a state without [a-z_]+$"
+        # What the loader refuses may be an option that the saver has from its parent.
+        known = "|".join(label(one) for one in (saver, OPTIMIZERS[saver].parent) if one)
+        why = f"is not {label(loader)}$|use ({known})$|has a state without [a-z_]+$"
         refuses(optimizer, other.state_dict(), why)
 
 
@@ -675,7 +677,7 @@ def test_the_state_is_kept_in_float32_at_least_also_after_loading(name, dtype, k
     other.load_state_dict(optimizer.state_dict())
     assert same_state(optimizer, other)
     successors = [optimizer, other]
-    if name in cases.WITNESSES:
+    if name in cases.ORIGINALS:
         # The original keeps half precision in half precision.
         witness = cases.WITNESSES[name](weights(dtype=dtype))
         feed(witness, range(3))
@@ -944,7 +946,7 @@ def test_it_trains_a_network_and_prints_its_options(name):
         assert f"    lr: {lr}\n" in repr(optimizer)
 
     # What divides by the gradient's size needs a small learning rate, what does not a large one.
-    for found in map(list, map(losses, (0.001, 0.01, 0.1, 0.3))):
+    for found in map(list, map(losses, (0.001, 0.002, 0.01, 0.1, 0.3))):
         falls = all(later < earlier for earlier, later in pairwise(found[50::50]))
         if falls and found[-1] < 0.2 * found[0]:
             return
