@@ -4,6 +4,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 VENDOR := docs/vendor/katex/katex.min.css
 
+# What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
+ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
+
 .PHONY: serve build test new snippets mutants setup
 
 serve: setup
@@ -15,7 +18,7 @@ build: setup
 test: setup
 	ruff check .
 	ruff format --check .
-	python -m pytest $(if $(ONLY),-k "$(ONLY)" --ignore tests/test_browser.py --ignore tests/test_build.py)
+	python -m pytest $(if $(ONLY),-x -k "$(ONLY)" $(ONE))
 
 # make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup

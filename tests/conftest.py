@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from docs_ext.new import slug
+from optimizers import OPTIMIZERS
+
 ROOT = Path(__file__).parent.parent
 FLAGS = [
     "--headless",
@@ -150,3 +153,11 @@ def convert():
         return etree.fromstring(f"<body>{closed}</body>")
 
     return convert
+
+
+def pytest_collection_modifyitems(items):
+    """Let `-k gradient_descent` find the tests of "Gradient Descent"."""
+    for item in items:
+        params = getattr(item, "callspec", None) and item.callspec.params.values()
+        names = {one for one in params or () if isinstance(one, str) and one in OPTIMIZERS}
+        item.extra_keyword_matches |= {slug(name) for name in names}
