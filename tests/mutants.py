@@ -155,7 +155,7 @@ def formula_edits(tree, text, table):
             yield "drop a bound", whole(node, rf"\min({source(first)}, {source(high)})")
             yield "drop the clipping", whole(node, source(first))
         if node.data == "number":
-            yield "another number", whole(node, str(int(source(node)) + 1))
+            yield "another number", whole(node, f"{float(source(node)) + 1:g}")
 
 
 def into_root(parts, source, shape):

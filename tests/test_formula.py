@@ -219,7 +219,7 @@ def test_the_hyperparameters_and_defaults_of_formula_step_and_class_are_the_same
             assert theirs[key].default == default, key
     # Of a rule that does not read t, a saved state may lack `step`.
     assert entry.optimizer.reads_step == ("t" in rule.symbols)
-    assert list(entry.optimizer.state_names) == rule.states
+    assert [*entry.optimizer.numbers, *entry.optimizer.state_names] == rule.states
 
 
 @pytest.mark.parametrize("name", NAMES)
