@@ -297,7 +297,13 @@ def code_edits(tree):
 TWINS = {"beta1": "beta2", "beta2": "beta1", "exp_avg": "exp_avg_sq", "exp_avg_sq": "exp_avg"}
 OTHERS = {"maximum": "minimum", "minimum": "maximum", "zeros_like": "ones_like"}
 FLIPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add}
-OPPOSITE = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
+OPPOSITE = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.Gt: ast.LtE,
+}
 DROPPED = {
     ast.Add: ["drop a term"],
     ast.Sub: ["drop a term"],
