@@ -50,6 +50,21 @@ EQUAL = {
         "if decay != 0 and group['decouple']: add_(param, param, -lr * decay); "
         "if decay != 0 and (not group['decouple']): grad = grad.add(param, alpha=decay)",
     ): EITHER_OR,
+    (
+        "RAdam",
+        "formula",
+        r"\rho_{\infty} = \frac{2}{1 - \beta_2} - 1",
+    ): "where the bound binds, k is 0, and whatever r is, to the power 0 it is 1",
+    (
+        "RAdam",
+        "class",
+        "rho_inf = 2 / (1 - beta2) - 1; exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)",
+    ): "the two lines do not meet",
+    (
+        "RAdam",
+        "class",
+        "mean = lr / (1 - beta1 ** step) * exp_avg",
+    ): "the same product in another order",
 }
 
 
