@@ -58,8 +58,15 @@ EQUAL = {
     (
         "RAdam",
         "class",
-        "rho_inf = 2 / (1 - beta2) - 1; exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)",
+        "rho_inf = 2 / (1 - beta2) - 1; "
+        "exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)",
     ): "the two lines do not meet",
+    (
+        "NAdam",
+        "class",
+        "param.addcdiv_(exp_avg, denom, value=-lr * mu_next / (1 - mu_product * mu_next)); "
+        "param.addcdiv_(grad, denom, value=-lr * (1 - mu) / (1 - mu_product))",
+    ): "the same sum in another order",
     (
         "RAdam",
         "class",
