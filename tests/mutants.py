@@ -62,6 +62,22 @@ EQUAL = {
         "exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)",
     ): "the two lines do not meet",
     (
+        "AMSGrad",
+        "step",
+        "max_exp_avg_sq = np.maximum(exp_avg_sq, max_exp_avg_sq)",
+    ): "the larger of two is the larger of the two in another order",
+    (
+        "AMSGrad",
+        "class",
+        "torch.maximum(exp_avg_sq, max_exp_avg_sq, out=max_exp_avg_sq)",
+    ): "the larger of two is the larger of the two in another order",
+    (
+        "Adamax",
+        "class",
+        "torch.maximum(exp_inf.mul_(beta2), grad.abs().add_(group['eps']), out=exp_inf); "
+        "exp_avg.lerp_(grad, 1 - beta1)",
+    ): "the two lines do not meet",
+    (
         "NAdam",
         "class",
         "param.addcdiv_(exp_avg, denom, value=-lr * mu_next / (1 - mu_product * mu_next)); "
