@@ -13,9 +13,8 @@ from tests import cases
 STEPS = 200
 
 # Two roundings in another order differ by a few units of 2.2e-16; 200 steps add up to less than
-# 1e-13, and to 5e-12 where a parameter swings ever closer about zero. A wrong formula differs by
-# its own size.
-TOLERANCE = 1e-11
+# 1e-13. A wrong formula differs by its own size.
+TOLERANCE = 1e-12
 
 
 def gradients(seed=0):
