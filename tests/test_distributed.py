@@ -23,7 +23,8 @@ from optimizers import OPTIMIZERS
 from tests import cases
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 60
+# A guard against hanging, wide enough for a busy machine.
+SECONDS = 180
 # Every setting is tried on one process; here some of each optimizer's suffice.
 CASES = [(name, options) for name in OPTIMIZERS for options in ({}, *cases.RICH[name])]
 TENSOR_LR = [
