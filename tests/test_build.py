@@ -15,6 +15,8 @@ def project(tmp_path_factory):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "mkdocs.yml", root)
+    (root / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "mutants.md", root / "tests")
     (root / "node_modules").symlink_to(ROOT / "node_modules")
     return root
 

@@ -28,7 +28,7 @@ SECONDS = 180
 # Every setting is tried on one process; here some of each optimizer's suffice.
 CASES = [(name, options) for name in OPTIMIZERS for options in ({}, *cases.RICH[name])]
 TENSOR_LR = [
-    (name, {"lr": torch.tensor(0.05), **cases.having(name, weight_decay=0.1, maximize=climb)})
+    (name, {"lr": torch.tensor(0.01), **cases.having(name, weight_decay=0.1, maximize=climb)})
     for name in OPTIMIZERS
     for climb in (False, True)
 ]
