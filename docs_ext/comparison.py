@@ -11,7 +11,7 @@ from optimizers import OPTIMIZERS
 from optimizers.formula import differences, rule_of
 
 from .source import ROOT
-from .varieties import read_title
+from .varieties import names_on
 
 HEAD = "| Optimizer | State | Options and defaults | Weight decay | Differs | Source |"
 
@@ -30,8 +30,7 @@ def row(name: str) -> str:
 def link(name: str, text: str, section: str = "formula") -> str:
     """A link to an optimizer's tab in a section of its page."""
     for page in sorted((ROOT / "docs").glob("*.md")):
-        names = read_title(page.read_text(encoding="utf-8").partition("\n")[0])
-        if name in names:
+        if name in names_on(page):
             tab = f"#{section}-{re.sub(r'[^a-z0-9]+', '-', name.lower())}"
             return f"[{text}]({page.name}{tab})"
     return text
@@ -98,6 +97,12 @@ def changes(name: str) -> str:
     return link(name, f"{lines} from {parent}", "what-differs")
 
 
+def cited(name: str) -> str:
+    """What stands behind `Source:` in an optimizer's module."""
+    doc = sys.modules[OPTIMIZERS[name].step.__module__].__doc__
+    return re.search(r"^Source: (.+?)\n\n", doc, re.DOTALL | re.MULTILINE)[1]
+
+
 def source(name: str) -> str:
     """The authors and the year, from the module's source.
 
@@ -105,7 +110,6 @@ def source(name: str) -> str:
         >>> source("AdamW")
         'Loshchilov & Hutter, 2017'
     """
-    doc = sys.modules[OPTIMIZERS[name].step.__module__].__doc__
-    said = re.search(r"^Source: (.+?)\n\n", doc, re.DOTALL | re.MULTILINE)[1]
+    said = cited(name)
     authors, year = said.partition(', "')[0], re.search(r"(?:1[89]|20)[0-9]{2}", said)[0]
     return f"{authors}, {year}"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from importlib import import_module
 from importlib.metadata import version
 
 from markdown import Extension, Markdown
@@ -35,8 +34,7 @@ def references(md: Markdown, argument: str, body: list[str]) -> list[str]:
                 f"{locate(page_path(md), name)}: the title names `{name}`, but "
                 f"optimizers.OPTIMIZERS has only: {', '.join(OPTIMIZERS)}"
             )
-        doc = import_module(OPTIMIZERS[name].optimizer.__module__).__doc__
-        source = re.search(r"^Source: (.+?)\n\n", doc, re.DOTALL | re.MULTILINE)[1]
+        source = comparison.cited(name)
         link = re.sub(r"arXiv (\d+\.\d+)", r"[arXiv \1](https://arxiv.org/abs/\1)", source)
         lines.append(f"- **{name}**: {' '.join(link.split())}")
     # What follows the plus sign names a build of torch, as in 2.13.0+cpu.

@@ -13,7 +13,7 @@ import optimizers
 from optimizers import OPTIMIZERS
 
 from .source import ROOT
-from .varieties import read_title
+from .varieties import names_on
 
 SNIPPET = """\
 import torch
@@ -64,8 +64,7 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
         raise Refused(f"PAGE={page}: not a page; small letters, digits and hyphens, such as adam")
     if parent.lower() not in parents:
         raise Refused(f"PARENT={parent}: unknown; there are: {', '.join(OPTIMIZERS)}")
-    title = here.read_text(encoding="utf-8").partition("\n")[0] if here.exists() else ""
-    if title and read_title(title)[:1] not in [[one] for one in OPTIMIZERS]:
+    if here.exists() and names_on(here)[:1] not in [[one] for one in OPTIMIZERS]:
         raise Refused(f"PAGE={page}: docs/{page}.md is no page of an optimizer")
     parent = parents[parent.lower()]
     files = {

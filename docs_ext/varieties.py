@@ -6,6 +6,7 @@ tab everywhere on the page, and each tab set of the page has these tabs, in this
 
 import re
 import xml.etree.ElementTree as etree
+from pathlib import Path
 
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
@@ -37,6 +38,11 @@ def read_title(line: str) -> list[str]:
     """
     match = TITLE.match(line)
     return [match["primary"], *re.findall(r"\{(.+?)\}", match["varieties"])] if match else []
+
+
+def names_on(page: Path) -> list[str]:
+    """Return the names in a page's title, the primary optimizer first."""
+    return read_title(page.read_text(encoding="utf-8").partition("\n")[0])
 
 
 def hue(name: str) -> str:

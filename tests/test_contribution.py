@@ -10,15 +10,12 @@ import pytest
 
 from docs_ext.new import Refused, plan, slug
 from docs_ext.source import locate
-from docs_ext.varieties import read_title
+from docs_ext.varieties import names_on
 from optimizers import OPTIMIZERS
 
 from .conftest import ROOT, build
 
-TITLES = {
-    page: read_title(page.read_text(encoding="utf-8").partition("\n")[0])
-    for page in sorted((ROOT / "docs").glob("*.md"))
-}
+TITLES = {page: names_on(page) for page in sorted((ROOT / "docs").glob("*.md"))}
 
 
 def module(name: str):

@@ -10,17 +10,13 @@ from docs_ext import rules
 from docs_ext.marks import mark_symbols
 from docs_ext.math import render
 from docs_ext.source import PageError
-from docs_ext.varieties import read_title
+from docs_ext.varieties import names_on
 from optimizers import OPTIMIZERS
 from optimizers.formula import rule_of
 
 from .conftest import ROOT
 
-PAGE = {
-    name: page.stem
-    for page in (ROOT / "docs").glob("*.md")
-    for name in read_title(page.read_text(encoding="utf-8").partition("\n")[0])
-}
+PAGE = {name: page.stem for page in (ROOT / "docs").glob("*.md") for name in names_on(page)}
 
 
 def tab(site, page: str, section: str, name: str) -> str:

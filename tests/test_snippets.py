@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_ext.varieties import read_title
+from docs_ext.varieties import names_on
 from optimizers import OPTIMIZERS
 
 from .conftest import ROOT, run
@@ -18,7 +18,7 @@ ALLOWED = re.compile(r"^(import numpy as np)?$")
 
 def title(page: Path) -> list[str]:
     """Return the optimizers that a page's title names."""
-    names = read_title(page.read_text(encoding="utf-8").partition("\n")[0])
+    names = names_on(page)
     return names if set(names) <= OPTIMIZERS.keys() else []
 
 
