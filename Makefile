@@ -18,7 +18,7 @@ build: setup
 test: setup
 	ruff check .
 	ruff format --check .
-	python -m pytest $(if $(ONLY),-x -k "$(ONLY)" $(ONE))
+	python -m pytest $(if $(ONLY),-x -k "$(ONLY)" $(ONE),--numprocesses auto --dist worksteal)
 
 # make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup

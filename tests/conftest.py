@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from docs_ext.new import slug
 from optimizers import OPTIMIZERS
@@ -52,10 +53,16 @@ def build(root: Path, target: Path) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
-    """The site, built anew."""
-    target = tmp_path_factory.mktemp("site")
-    done = build(ROOT, target)
-    assert done.returncode == 0, done.stderr
+    """The site, built anew, once for all the processes that run tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    target = shared / "site"
+    with FileLock(shared / "site.lock"):
+        if not target.exists():
+            building = shared / "building"
+            done = build(ROOT, building)
+            assert done.returncode == 0, done.stderr
+            building.rename(target)
     return target
 
 
