@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import torch
@@ -41,8 +42,8 @@ INSTEAD = {
 }
 # By these a saved group tells of which algorithm it is.
 MARKS = (
-    *("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov"),
-    *("alpha", "rho", "lr_decay", "betas", "momentum_decay"),
+    *(*INVALID, "betas"),
+    *("amsgrad", "decoupled_weight_decay", "decouple", "dampening", "nesterov"),
 )
 
 
@@ -199,10 +200,10 @@ class Optimizer(torch.optim.Optimizer):
             update = self.first_update
             # On the CPU, so that reading it does not wait for the device.
             state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
-            for name in self.state_names:
-                state[name] = torch.zeros_like(param, dtype=dtype)
             for name, value in self.numbers.items():
                 state[name] = torch.tensor(value, dtype=number_dtype(param), device="cpu")
+            for name in self.state_names:
+                state[name] = torch.zeros_like(param, dtype=dtype)
         state["step"] += 1
         moments = {name: real(state[name]) for name in self.state_names}
         moments |= {name: state[name] for name in self.numbers}
@@ -265,8 +266,6 @@ class Optimizer(torch.optim.Optimizer):
             saved = {"step": 1.0, **saved}
         if missing := {"step", *self.state_names, *self.numbers} - saved.keys():
             raise ValueError(f"loaded state dict has a state without {min(missing)}")
-        if unknown := saved.keys() - {"step", *self.state_names, *self.numbers}:
-            raise ValueError(f"a state with {min(unknown)} is not {type(self).__name__}")
         step = torch.tensor(float(saved["step"]), dtype=torch.float32, device="cpu")
         state: dict[str, Any] = {"step": step}
         for name in self.numbers:
@@ -277,4 +276,4 @@ class Optimizer(torch.optim.Optimizer):
                 shapes = f"{tuple(saved[name].shape)} for a parameter of {tuple(param.shape)}"
                 raise ValueError(f"loaded state dict has {name} of shape {shapes}")
             state[name] = torch.empty_like(param, dtype=state_dtype(param)).copy_(saved[name])
-        return state
+        return state | {name: deepcopy(saved[name]) for name in saved.keys() - state.keys()}

@@ -1,7 +1,8 @@
 r"""AMSGrad: Adam whose second moment never shrinks.
 
 Source: Reddi, Kale & Kumar, "On the Convergence of Adam and Beyond", ICLR 2018, arXiv 1904.09237,
-Algorithm 2; the two corrections and weight decay as in torch.optim, which the paper does without.
+Algorithm 2 without its projection; the two corrections, ε and weight decay, which it does without, as
+in torch.optim.
 
 % --8<-- [start:formula]
 Initialize: $V_{dw} = 0$, $S_{dw} = 0$, $S_{dw}^{\text{max}} = 0$, $V_{db} = 0$, $S_{db} = 0$, $S_{db}^{\text{max}} = 0$

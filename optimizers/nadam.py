@@ -1,7 +1,7 @@
 r"""NAdam: Adam that looks ahead, as Nesterov's momentum does.
 
-Source: Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, Algorithm 2; the
-schedule of μ and weight decay as in torch.optim.
+Source: Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, the algorithm
+Nadam; the schedule of μ and weight decay as in torch.optim.
 
 % --8<-- [start:formula]
 Initialize: $\Pi = 1$, $V_{dw} = 0$, $S_{dw} = 0$, $V_{db} = 0$, $S_{db} = 0$
@@ -57,7 +57,7 @@ def nadam_step(
         The new parameter and the new state.
 
     Source:
-        Dozat, ICLR 2016 workshop, Algorithm 2.
+        Dozat, ICLR 2016 workshop, Nadam.
 
     Example:
         >>> param, state = np.array([1.0, -2.0]), {}
@@ -108,7 +108,7 @@ class NAdam(Optimizer):
         RuntimeError: a gradient is sparse.
 
     Source:
-        Dozat, ICLR 2016 workshop, Algorithm 2.
+        Dozat, ICLR 2016 workshop, Nadam.
 
     Example:
         >>> import torch
