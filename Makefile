@@ -9,8 +9,9 @@ ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_op
 
 .PHONY: serve build test new snippets mutants setup
 
+# Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
-	python -m mkdocs serve
+	watchmedo auto-restart --patterns '*.py' --recursive -d optimizers -d docs_ext -- python -m mkdocs serve
 
 build: setup
 	python -m mkdocs build --strict

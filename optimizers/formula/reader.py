@@ -150,6 +150,10 @@ NOT_ASSIGNED = {
 
 def check_places(source, table, items):
     """Each assignment stands in a section, to a symbol that can be assigned, of one parameter."""
+    if {section for _, section in items} == {"initialize"}:
+        last = items[-1].formula
+        message = "all lines are in Initialize, for none above begins with 'On iteration'"
+        raise refuse(source, last, message, "'On iteration' or 'در تکرار' where a line begins")
     for formula, section in items:
         target = table[formula.target.latex]
         if not section:
