@@ -11,7 +11,8 @@ ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_op
 
 # Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
-	watchmedo auto-restart --patterns '*.py' --recursive -d optimizers -d docs_ext -- python -m mkdocs serve
+	watchmedo auto-restart --recursive -d optimizers -d docs_ext --patterns '**/*.py' \
+		--debounce-interval 1 --signal SIGTERM --no-restart-on-command-exit -- python -m mkdocs serve
 
 build: setup
 	python -m mkdocs build --strict
