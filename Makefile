@@ -9,8 +9,10 @@ ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_op
 
 .PHONY: serve build test new snippets mutants setup
 
+# Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
-	python -m mkdocs serve
+	watchmedo auto-restart --recursive -d optimizers -d docs_ext --patterns '**/*.py' \
+		--debounce-interval 1 --signal SIGTERM --no-restart-on-command-exit -- python -m mkdocs serve
 
 build: setup
 	python -m mkdocs build --strict

@@ -1,18 +1,42 @@
-"""Says where a page includes a file or a section that is not there."""
+"""Says where a page includes what is not there, and marks the line that matters in a program."""
 
 import re
 
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
+from optimizers import OPTIMIZERS
+
 from .source import INCLUDE, ROOT, PageError, locate, page_path
+
+MODULES = [entry.step.__module__.rpartition(".")[2] for entry in OPTIMIZERS.values()]
+# Each optimizer's own program.
+PROGRAMS = {f"snippets/{module}.py" for module in MODULES}
+
+
+def highlighted(fence: str, file: str) -> str:
+    """The line above an include; if it opens an optimizer's own program, with a highlight.
+
+    Example:
+        >>> highlighted("    ```python", "snippets/adopt.py")
+        '    ```{ .python hl_lines="15" }'
+        >>> highlighted("    ```python", "snippets/decay_groups.py")
+        '    ```python'
+    """
+    if fence.strip() == "```python" and file in PROGRAMS:
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines, 1):
+            if line.startswith("optimizer = "):
+                return fence.replace("python", f'{{ .python hl_lines="{number}" }}')
+    return fence
 
 
 class IncludesPreprocessor(Preprocessor):
     def run(self, lines: list[str]) -> list[str]:
-        for line in lines:
+        for number, line in enumerate(lines):
             if match := INCLUDE.match(line):
                 self.check(line, *match.groups())
+                lines[number - 1] = highlighted(lines[number - 1], match[1])
         return lines
 
     def check(self, line: str, file: str, section: str | None) -> None:

@@ -144,7 +144,7 @@ def stanza(section: str, name: str) -> str:
                 ```
             """,
         "Example": f"""
-            ```{{ .python hl_lines="6" }}
+            ```python
             --8<-- "snippets/{module}.py"
             ```
 

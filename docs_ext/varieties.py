@@ -101,6 +101,14 @@ class TabsTreeprocessor(Treeprocessor):
         title = f"{locate(path, f'# {shown}')}: the title is `{shown}`"
         for section, tabs in sets:
             labels = list(tab_ids(tabs))
+            blocks = tabs.findall("div/div[@class='tabbed-block']")
+            for label, block in zip(labels, blocks, strict=True):
+                if section == "Description" and not len(block):
+                    tab = locate(path, f'=== "{label}"')
+                    raise PageError(
+                        f'{tab}: no description in tab "{label}": '
+                        "say in a few sentences what it does and costs"
+                    )
             if labels != names and (len(names) > 1 or names[0] in labels):
                 odd = next((label for label in labels if label not in names), labels[0])
                 tab = locate(path, f'=== "{odd}"')

@@ -13,12 +13,16 @@ from ._optimizer import Optimizer
 from .adadelta import Adadelta, adadelta_step
 from .adagrad import Adagrad, adagrad_step
 from .adam import Adam, adam_step
+from .adamax import Adamax, adamax_step
 from .adamw import AdamW, adamw_step
 from .adopt import ADOPT, adopt_step
+from .amsgrad import AMSGrad, amsgrad_step
 from .gradient_descent import GradientDescent, gradient_descent_step
 from .lion import Lion, lion_step
 from .momentum import Momentum, momentum_step
+from .nadam import NAdam, nadam_step
 from .nesterov import Nesterov, nesterov_step
+from .radam import RAdam, radam_step
 from .rmsprop import RMSprop, rmsprop_step
 from .signum import Signum, signum_step
 
@@ -41,6 +45,10 @@ OPTIMIZERS = {
     "Adam": Entry(adam_step, Adam, None),
     "AdamW": Entry(adamw_step, AdamW, "Adam"),
     "ADOPT": Entry(adopt_step, ADOPT, "Adam"),
+    "NAdam": Entry(nadam_step, NAdam, "Adam"),
+    "RAdam": Entry(radam_step, RAdam, "Adam"),
+    "AMSGrad": Entry(amsgrad_step, AMSGrad, "Adam"),
+    "Adamax": Entry(adamax_step, Adamax, "Adam"),
     "Lion": Entry(lion_step, Lion, "AdamW"),
     "Signum": Entry(signum_step, Signum, "Momentum"),
 }
@@ -48,25 +56,33 @@ OPTIMIZERS = {
 __all__ = [
     "ADOPT",
     "OPTIMIZERS",
+    "AMSGrad",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "GradientDescent",
     "Lion",
     "Momentum",
+    "NAdam",
     "Nesterov",
+    "RAdam",
     "RMSprop",
     "Signum",
     "adadelta_step",
     "adagrad_step",
     "adam_step",
+    "adamax_step",
     "adamw_step",
     "adopt_step",
+    "amsgrad_step",
     "gradient_descent_step",
     "lion_step",
     "momentum_step",
+    "nadam_step",
     "nesterov_step",
+    "radam_step",
     "rmsprop_step",
     "signum_step",
 ]

@@ -18,6 +18,7 @@ INVALID = {
     "rho": "Invalid rho value: {}",
     "lr_decay": "Invalid lr_decay value: {}",
     "initial_accumulator_value": "Invalid initial_accumulator_value value: {}",
+    "momentum_decay": "Invalid momentum_decay value: {}",
     "clip_exp": "Invalid clip_exp value: {}",
 }
 
@@ -29,7 +30,7 @@ HOW = {
     "fused": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
 }
 INSTEAD = {
-    "amsgrad": "use ADOPT, which converges without it, or torch.optim",
+    "amsgrad": "use ADOPT, which converges without it, or use AMSGrad",
     "decoupled_weight_decay": "use AdamW",
     "nesterov": "use Nesterov",
     "momentum": "use Momentum",
@@ -41,8 +42,8 @@ INSTEAD = {
 }
 # By these a saved group tells of which algorithm it is.
 MARKS = (
-    *("amsgrad", "decoupled_weight_decay", "decouple", "momentum", "dampening", "nesterov"),
-    *("alpha", "rho", "lr_decay", "betas"),
+    *(*INVALID, "betas"),
+    *("amsgrad", "decoupled_weight_decay", "decouple", "dampening", "nesterov"),
 )
 
 
@@ -89,6 +90,13 @@ def number(tensor: Tensor) -> float | Tensor:
     return tensor.double() if is_compiling() else tensor.item()
 
 
+def choose(condition: bool | Tensor, one: Callable, other: Callable) -> Tensor:
+    """What one function gives or the other; under torch.compile, which cannot know yet, of both."""
+    if isinstance(condition, Tensor):
+        return torch.where(condition, one(), other())
+    return one() if condition else other()
+
+
 def real(tensor: Tensor) -> Tensor:
     """A complex number is optimized as two real ones."""
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
@@ -97,6 +105,12 @@ def real(tensor: Tensor) -> Tensor:
 def state_dtype(param: Tensor) -> torch.dtype:
     """The dtype to compute in: with β₂ = 0.9999 a second moment in bfloat16 would never move."""
     return torch.promote_types(param.dtype, torch.float32)
+
+
+def number_dtype(param: Tensor) -> torch.dtype:
+    """The dtype of one number for a whole parameter, which is real and as precise as its state."""
+    double = (torch.float64, torch.complex128)
+    return torch.float64 if param.dtype in double else torch.float32
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -112,6 +126,8 @@ class Optimizer(torch.optim.Optimizer):
     """
 
     state_names: ClassVar[tuple[str, ...]]
+    # What is one number for a whole parameter, and its first value.
+    numbers: ClassVar[dict[str, float]] = {}
     # What torch.optim's class has as an option and this one stands for; groups carry it.
     fixed: ClassVar[dict[str, Any]] = {}
     # Whether the formula reads t: what does not, torch.optim saves without `step`.
@@ -184,10 +200,13 @@ class Optimizer(torch.optim.Optimizer):
             update = self.first_update
             # On the CPU, so that reading it does not wait for the device.
             state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
+            for name, value in self.numbers.items():
+                state[name] = torch.tensor(value, dtype=number_dtype(param), device="cpu")
             for name in self.state_names:
                 state[name] = torch.zeros_like(param, dtype=dtype)
         state["step"] += 1
         moments = {name: real(state[name]) for name in self.state_names}
+        moments |= {name: state[name] for name in self.numbers}
         moments["step"] = number(state["step"])
         work, grad = param.to(dtype), real(grad.to(dtype))
         update(real(work), -grad if group["maximize"] else grad, moments, group)
@@ -200,7 +219,8 @@ class Optimizer(torch.optim.Optimizer):
         Args:
             param: real, in float32 at least, as all that follows; to be written to.
             grad: its gradient, not to be written to.
-            state: the number `step`, which counts this call, and tensors to be written to.
+            state: the number `step`, which counts this call, and tensors to be written to; those of
+                `numbers` have no dimension.
             group: the options.
         """
         raise NotImplementedError
@@ -225,6 +245,10 @@ class Optimizer(torch.optim.Optimizer):
     def _as_own(self, saved: dict[str, Any]) -> dict[str, Any]:
         groups, state = [], dict(saved["state"])
         for group, own in zip(saved["param_groups"], self.param_groups, strict=False):
+            # RAdam's groups and states are Adam's but for this: whoever writes the younger of the
+            # two flags knows the older.
+            if "amsgrad" in self.fixed.keys() - group.keys() and "decoupled_weight_decay" in group:
+                raise ValueError(f"a group without amsgrad is not {type(self).__name__}")
             group = {**own, **{name: group[name] for name in group.keys() - HOW.keys()}}
             self._check_group(group)
             groups.append(group)
@@ -240,13 +264,16 @@ class Optimizer(torch.optim.Optimizer):
         if not self.reads_step:
             # It has been updated, and how often does not matter.
             saved = {"step": 1.0, **saved}
-        if missing := {"step", *self.state_names} - saved.keys():
+        if missing := {"step", *self.state_names, *self.numbers} - saved.keys():
             raise ValueError(f"loaded state dict has a state without {min(missing)}")
-        state = {name: deepcopy(saved[name]) for name in saved.keys() - self.state_names}
-        state["step"] = torch.tensor(float(saved["step"]), dtype=torch.float32, device="cpu")
+        step = torch.tensor(float(saved["step"]), dtype=torch.float32, device="cpu")
+        state: dict[str, Any] = {"step": step}
+        for name in self.numbers:
+            value = float(saved[name])
+            state[name] = torch.tensor(value, dtype=number_dtype(param), device="cpu")
         for name in self.state_names:
             if saved[name].shape != param.shape:
                 shapes = f"{tuple(saved[name].shape)} for a parameter of {tuple(param.shape)}"
                 raise ValueError(f"loaded state dict has {name} of shape {shapes}")
             state[name] = torch.empty_like(param, dtype=state_dtype(param)).copy_(saved[name])
-        return state
+        return state | {name: deepcopy(saved[name]) for name in saved.keys() - state.keys()}

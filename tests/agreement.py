@@ -3,11 +3,14 @@
 The tests of the formulas and the mutants look through the same eyes.
 """
 
+import inspect
+import re
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from optimizers import OPTIMIZERS
 from tests import cases
 
 STEPS = 200
@@ -106,11 +109,49 @@ def disagreement(seen, expected):
     return None
 
 
-def complaint(name, setting, rule, variable, what, found):
-    """What a failed check says: the optimizer, the formula's lines, the iteration, the values."""
-    own = [one for one in rule.lines(variable) if rule.code(one.target) == found.quantity]
-    lines = "".join(f"\n  {one.path}:{one.line}: {one.latex}" for one in own)
-    return (
-        f"{name} {setting}: {what} parts at call {found.iteration + 1} in {found.quantity}: "
-        f"{found.value!r}, expected {found.expected!r}{lines}"
+FORMULA, STEP, CLASS = "the formula", "the NumPy step", "the PyTorch class"
+
+
+def complaint(name, setting, rule, variable, three):
+    """What a failed check says: which of three witnesses is the odd one, where, and its lines.
+
+    Args:
+        name: the optimizer.
+        setting: its options.
+        rule: its formula.
+        variable: the parameter that the formula was run for.
+        three: what was seen of the formula, the step and the class, by these names.
+    """
+    for what in three:
+        one, other = (whose for whose in three if whose != what)
+        if disagreement(three[one], three[other]) is None:
+            parts, suspects = f"{what} parts from {one} and {other}, which agree", [what]
+            found = disagreement(three[what], three[one])
+            break
+    else:
+        parts, suspects = (
+            f"no two agree of {FORMULA}, {STEP} and {CLASS}; the first two part",
+            three,
+        )
+        found = disagreement(three[FORMULA], three[STEP])
+    lines = [line for what in suspects for line in places(what, name, rule, variable, found)]
+    return "\n  ".join(
+        [
+            f"{name} {setting}: {parts}, at call {found.iteration + 1} in {found.quantity}: "
+            f"{found.value!r}, expected {found.expected!r}",
+            *lines,
+        ]
     )
+
+
+def places(what, name, rule, variable, found):
+    """The lines of a witness that give a quantity its value, each with file and line."""
+    if what == FORMULA:
+        own = [one for one in rule.lines(variable) if rule.code(one.target) == found.quantity]
+        return [f"{one.path}:{one.line}: {one.latex}" for one in own]
+    program = OPTIMIZERS[name].step if what == STEP else OPTIMIZERS[name].optimizer
+    file = program.__module__.replace(".", "/") + ".py"
+    lines, first = inspect.getsourcelines(program)
+    is_set = re.compile(rf"\s+{found.quantity}(\.\w+_\(| = (?!state\[))|.*out={found.quantity}\)")
+    own = [number for number, line in enumerate(lines) if is_set.match(line)]
+    return [f"{file}:{first + number}: {lines[number].strip()}" for number in own or [0]]

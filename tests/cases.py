@@ -21,6 +21,7 @@ VALUES = {
     "eps": [1e-3, 0.3, 0.05],
     "weight_decay": [0.1, 0.5, 0.05, 1.0, 0.0],
     "clip_exp": [0.5, None, 0.0],
+    "momentum_decay": [0.5, 0.05, 3.0],
 }
 
 
@@ -135,6 +136,18 @@ class PublishedSignum(torch.optim.Optimizer):
                 self.state[x]["exp_avg"] = m
 
 
+class PreciseNAdam(torch.optim.NAdam):
+    """torch's class, which would keep `mu_product` in float32 for a parameter in float64, too."""
+
+    def _init_group(self, group, params, grads, exp_avgs, exp_avg_sqs, mu_products, steps):
+        lists = (grads, exp_avgs, exp_avg_sqs, mu_products, steps)
+        has_complex = super()._init_group(group, params, *lists)
+        for i, param in enumerate(params):
+            dtype = torch.promote_types(param.dtype, torch.float32).to_real()
+            mu_products[i] = self.state[param]["mu_product"] = mu_products[i].to(dtype)
+        return has_complex
+
+
 # Whose arguments, defaults and state an optimizer has, unless torch.optim has a class of its name;
 # an option that is set here belongs to the algorithm.
 THEIRS = {
@@ -142,6 +155,7 @@ THEIRS = {
     "Momentum": partial(torch.optim.SGD, momentum=0.9),
     "Nesterov": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
     "ADOPT": adopt.ADOPT,
+    "AMSGrad": partial(torch.optim.Adam, amsgrad=True),
 }
 
 
@@ -161,8 +175,9 @@ ORIGINALS = {name: original_of(name) for name in OPTIMIZERS if original_of(name)
 
 # Somebody else's implementation of the same algorithm, on the same keywords. Their paths over
 # single tensors: the official class's foreach path is wrong for a late first gradient.
+OURS = {adopt.ADOPT: OfficialADOPT, torch.optim.NAdam: PreciseNAdam}
 WITNESSES = {
-    name: partial(OfficialADOPT if original is adopt.ADOPT else original, foreach=False)
+    name: partial(OURS.get(original, original), foreach=False)
     for name, original in ORIGINALS.items()
 }
 # Nobody's class, but the authors' pseudo-code.

@@ -44,6 +44,44 @@ EQUAL = {
         "formula",
         r"b := b - \alpha \delta \lambda b; db := db + (1 - \delta) \lambda b",
     ): EITHER_OR,
+    (
+        "RAdam",
+        "formula",
+        r"\rho_{\infty} = \frac{2}{1 - \beta_2} - 1",
+    ): "where the bound binds, k is 0, and whatever r is, to the power 0 it is 1",
+    (
+        "RAdam",
+        "class",
+        "rho_inf = 2 / (1 - beta2) - 1; "
+        "exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)",
+    ): "the two lines do not meet",
+    (
+        "AMSGrad",
+        "step",
+        "max_exp_avg_sq = np.maximum(exp_avg_sq, max_exp_avg_sq)",
+    ): "the larger of two is the larger of the two in another order",
+    (
+        "AMSGrad",
+        "class",
+        "torch.maximum(exp_avg_sq, max_exp_avg_sq, out=max_exp_avg_sq)",
+    ): "the larger of two is the larger of the two in another order",
+    (
+        "Adamax",
+        "class",
+        "torch.maximum(exp_inf.mul_(beta2), grad.abs().add_(group['eps']), out=exp_inf); "
+        "exp_avg.lerp_(grad, 1 - beta1)",
+    ): "the two lines do not meet",
+    (
+        "NAdam",
+        "class",
+        "param.addcdiv_(exp_avg, denom, value=-lr * mu_next / (1 - mu_product * mu_next)); "
+        "param.addcdiv_(grad, denom, value=-lr * (1 - mu) / (1 - mu_product))",
+    ): "the same sum in another order",
+    (
+        "RAdam",
+        "class",
+        "mean = lr / (1 - beta1 ** step) * exp_avg",
+    ): "the same product in another order",
 }
 
 
@@ -149,7 +187,7 @@ def formula_edits(tree, text, table):
             yield "drop a bound", whole(node, rf"\min({source(first)}, {source(high)})")
             yield "drop the clipping", whole(node, source(first))
         if node.data == "number":
-            yield "another number", whole(node, str(int(source(node)) + 1))
+            yield "another number", whole(node, f"{float(source(node)) + 1:g}")
 
 
 def into_root(parts, source, shape):
@@ -291,7 +329,13 @@ def code_edits(tree):
 TWINS = {"beta1": "beta2", "beta2": "beta1", "exp_avg": "exp_avg_sq", "exp_avg_sq": "exp_avg"}
 OTHERS = {"maximum": "minimum", "minimum": "maximum", "zeros_like": "ones_like"}
 FLIPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add}
-OPPOSITE = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
+OPPOSITE = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.Gt: ast.LtE,
+}
 DROPPED = {
     ast.Add: ["drop a term"],
     ast.Sub: ["drop a term"],

@@ -1,6 +1,7 @@
 """What each optimizer owes its reader; each message names the file, the line and the remedy."""
 
 import importlib
+import inspect
 import re
 import shutil
 import subprocess
@@ -8,11 +9,13 @@ import sys
 
 import pytest
 
+from docs_ext.comparison import cited
 from docs_ext.new import Refused, plan, slug
 from docs_ext.source import locate
 from docs_ext.varieties import names_on
-from optimizers import OPTIMIZERS
+from optimizers import OPTIMIZERS, _optimizer
 
+from . import cases
 from .conftest import ROOT, build
 
 TITLES = {page: names_on(page) for page in sorted((ROOT / "docs").glob("*.md"))}
@@ -43,6 +46,40 @@ def test_a_module_names_its_source(name):
     source = re.search(r"^Source:(.*?)\n\n", module(name).__doc__, re.DOTALL | re.MULTILINE)
     cited = source and re.search(r"\b(1[89]|20)\d\d\b", source[1]) and len(source[1]) > 30
     assert cited, f"{where}: no source; write authors, title, year, arXiv or DOI, algorithm number"
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_source_is_told_alike_wherever_it_is_told(name):
+    said = set(re.findall(r"\w[\w.]*\w|\w", cited(name)))
+    for part in (OPTIMIZERS[name].step, OPTIMIZERS[name].optimizer):
+        told = re.search(r"Source:\n(.*?)\n\n", inspect.getdoc(part), re.DOTALL)
+        lines, first = inspect.getsourcelines(part)
+        line = first + next((n for n, text in enumerate(lines) if "Source:" in text), 0)
+        where = f"optimizers/{slug(name)}.py:{line}: {part.__name__}"
+        assert told, f"{where} names no source; write `Source:` and the module's, shortened"
+        words = re.findall(r"\w[\w.]*\w|\w", re.sub(r"\bet al\b", "", told[1].partition(";")[0]))
+        odd = [word for word in words if word not in said]
+        assert not odd, (
+            f"{where} cites {' '.join(told[1].split())!r}, and the module's source says nothing of "
+            f"{', '.join(odd)}; write the same source in both, shortened here"
+        )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_option_is_known_to_what_all_optimizers_share(name):
+    for option, default in cases.defaults_of(name).items():
+        number = not isinstance(default, bool | tuple)
+        table, line = (
+            ("INVALID", f'"{option}": "Invalid {option} value: {{}}",')
+            if number
+            else ("MARKS", f'"{option}",')
+        )
+        known = option in getattr(_optimizer, table) or option == "maximize"
+        where = locate(ROOT / "optimizers" / "_optimizer.py", f"{table} = ")
+        assert known, (
+            f"{where}: add `{line}` to {table}, by which bad values are refused, and saved states "
+            "that belong to another optimizer"
+        )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -102,12 +139,19 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     by_hand = {"optimizers/throwaway.py", "snippets/throwaway.py", "docs/adam.md"}
     assert changed == {*by_hand, "optimizers/__init__.py", "snippets/throwaway.out"}
 
-    # What a contributor then writes, in its shortest form: the parent's formula and source.
+    # What a contributor then writes, in its shortest form: the parent's formula and source, and a
+    # description.
     theirs = (copy / "optimizers" / "adopt.py").read_text(encoding="utf-8")
     path = copy / "optimizers" / "throwaway.py"
     words = theirs[: theirs.index('"""', 4)].replace("ADOPT:", "Throwaway:", 1)
     mine = path.read_text(encoding="utf-8")
     path.write_text(words + mine[mine.index('"""', 4) :], encoding="utf-8")
+
+    done = build(copy, tmp_path / "site")
+    assert 'no description in tab "Throwaway": say' in done.stderr
+    path = copy / "docs" / "adam.md"
+    page, tab = path.read_text(encoding="utf-8"), '=== "Throwaway"\n\n'
+    path.write_text(page.replace(tab, f"{tab}    It is thrown away.\n\n", 1), encoding="utf-8")
 
     done = build(copy, tmp_path / "site")
     assert done.returncode == 0, done.stderr

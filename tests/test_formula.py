@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from docs_ext.source import ROOT, locate
 from optimizers import OPTIMIZERS
 from optimizers.formula import differences, highlight, occurrences, read, rule_of, worked
 from optimizers.formula.reader import section_of
@@ -41,16 +42,22 @@ def section(name):
 def test_formula_step_and_class_agree(name, setting):
     rule, entry = rule_of(name), OPTIMIZERS[name]
     by_step = agreement.run_step(entry.step, setting, GRADS)
+    by_class = agreement.run_class(entry.optimizer, setting, GRADS)
+    apart = agreement.disagreement(by_class, by_step)
     assert rule.variables == ("W", "b")
-    runs = {
-        ("W", "the formula"): agreement.run_step(step_of(rule, "W"), setting, GRADS),
-        ("b", "the formula"): agreement.run_step(step_of(rule, "b"), setting, GRADS),
-        ("W", "the PyTorch class"): agreement.run_class(entry.optimizer, setting, GRADS),
+    for variable in rule.variables:
+        by_formula = agreement.run_step(step_of(rule, variable), setting, GRADS)
+        if apart or agreement.disagreement(by_formula, by_step):
+            three = witnesses(by_formula, by_step, by_class)
+            pytest.fail(agreement.complaint(name, setting, rule, variable, three))
+
+
+def witnesses(by_formula, by_step, by_class):
+    return {
+        agreement.FORMULA: by_formula,
+        agreement.STEP: by_step,
+        agreement.CLASS: by_class,
     }
-    for (variable, what), seen in runs.items():
-        found = agreement.disagreement(seen, by_step)
-        if found:
-            pytest.fail(agreement.complaint(name, setting, rule, variable, what, found))
 
 
 def test_the_gradients_are_not_kind():
@@ -63,17 +70,41 @@ def test_the_gradients_are_not_kind():
     assert (np.diff(np.sign(GRADS), axis=0) != 0).mean() > 0.3
 
 
-def test_a_disagreement_says_where():
+def test_a_disagreement_says_which_of_the_three_is_odd_and_where():
     text = section("Adam").replace(r"\beta_2 S_{dw} + (1 -", r"\beta_2 S_{dw} + (1 +", 1)
     rule = read(text, path="adam.py", line=7, defaults=rule_of("Adam").defaults)
-    expected = agreement.run_step(OPTIMIZERS["Adam"].step, {}, GRADS)
-    found = agreement.disagreement(agreement.run_step(rule.step, {}, GRADS), expected)
-    assert agreement.complaint("Adam", {}, rule, "W", "the formula", found) == (
-        "Adam {}: the formula parts at call 1 in exp_avg_sq: np.float64(0.03160036890389093),"
-        " expected np.float64(1.5808088496193573e-05)\n"
+    wrong = agreement.run_step(rule.step, {}, GRADS)
+    right = agreement.run_step(OPTIMIZERS["Adam"].step, {}, GRADS)
+    values = (
+        "at call 1 in exp_avg_sq: np.float64(0.03160036890389093),"
+        " expected np.float64(1.5808088496193573e-05)"
+    )
+    said = agreement.complaint("Adam", {}, rule, "W", witnesses(wrong, right, right))
+    assert said == (
+        "Adam {}: the formula parts from the NumPy step and the PyTorch class, which agree, "
+        f"{values}\n"
         "  adam.py:7: S_{dw} = 0\n"
         r"  adam.py:15: S_{dw} = \beta_2 S_{dw} + (1 + \beta_2) dW^2"
     )
+    step = locate(ROOT / "optimizers/adam.py", "exp_avg_sq = beta2 *")
+    said = agreement.complaint("Adam", {}, rule, "W", witnesses(right, wrong, right))
+    assert said.startswith(
+        "Adam {}: the NumPy step parts from the formula and the PyTorch class, which agree, "
+        f"{values}\n"
+    )
+    assert f"\n  {step}: exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad**2" in said
+    update = locate(ROOT / "optimizers/adam.py", "exp_avg_sq.mul_(beta2)")
+    said = agreement.complaint("Adam", {}, rule, "W", witnesses(right, right, wrong))
+    assert said.startswith(
+        "Adam {}: the PyTorch class parts from the formula and the NumPy step, which agree, "
+    )
+    line = "exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)"
+    assert said.endswith(f"\n  {update}: {line}")
+    other = agreement.run_step(OPTIMIZERS["Adam"].step, {"eps": 0.1}, GRADS)
+    said = agreement.complaint("Adam", {}, rule, "W", witnesses(wrong, right, other))
+    assert said.startswith("Adam {}: no two agree of the formula, the NumPy step and the PyTorch")
+    assert step in said
+    assert update in said
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -219,7 +250,7 @@ def test_the_hyperparameters_and_defaults_of_formula_step_and_class_are_the_same
             assert theirs[key].default == default, key
     # Of a rule that does not read t, a saved state may lack `step`.
     assert entry.optimizer.reads_step == ("t" in rule.symbols)
-    assert list(entry.optimizer.state_names) == rule.states
+    assert [*entry.optimizer.numbers, *entry.optimizer.state_names] == rule.states
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -435,7 +466,7 @@ def test_a_trace_is_the_numpy_step_with_the_numbers_between():
             param, state = OPTIMIZERS[name].step(param, grad, state, **hyper)
             assert moment.values["W"] == pytest.approx(param, rel=1e-14)
             kept = {one.code: moment.values[latex] for latex, one in codes.items()
-                    if (one.kind, one.of) == ("state", "W")}  # fmt: skip
+                    if one.kind == "state" and one.of in ("W", "")}  # fmt: skip
             assert kept.keys() == state.keys() - {"step"}
             for code, value in kept.items():
                 assert value == pytest.approx(float(state[code]), rel=1e-14)

@@ -49,6 +49,7 @@ CASES = [
     (r"+ dW$", r"+ dW ⟦(t - 1)⟧$", "a product with t, or a value at t", "_{t-1}"),
     # Symbols.
     (r"+ dW$", r"+ ⟦dX⟧$", "unknown symbol `dX`", "dW"),
+    (r"+ dW$", r"+ ⟦\sign⟧(dW)$", r"unknown symbol `\sign`", r"\operatorname{sign}(…)"),
     (r"+ dW$", r"+ ⟦q⟧$", "unknown symbol `q`", r"\alpha"),
     (r"+ dW$", r"+ ⟦dw⟧$", "unknown symbol `dw`", "dW"),
     (r"+ dW$", r"+ ⟦V_{dW}⟧$", "unknown symbol `V_{dW}`", "V_{dw}"),
@@ -125,6 +126,12 @@ On iteration $t$: $V_{dw} = V_{dw} + ⟦dW^{\text{clipped}}⟧ """,
     (r"$W := W - \alpha V_{dw}$", r"W ⟦:=⟧ W", "LaTeX outside of a formula", "$…$"),
     (r"Compute $dW$", r"Compute ⟦\alpha⟧", "LaTeX outside of a formula", "$…$"),
     (r"Compute $dW$", r"Compute dW⟦^{⟧2}", "LaTeX outside of a formula", "$…$"),
+    (
+        RULE[RULE.index("On") :],
+        r"At iteration $t$: $⟦W := W - \alpha dW⟧$",
+        "none above begins with 'On iteration'",
+        "در تکرار",
+    ),
     (RULE[:-1], "⟦Initialize: nothing⟧", "no assignment", r"$W := W -"),
     # Indices of time.
     (r"V_{dw} = 0", r"⟦V_{dw,t}⟧ = 0", "the index t in the section 'initialize'", "_0"),

@@ -87,5 +87,4 @@ def test_the_line_that_matters_is_highlighted(site, page):
     plain = [re.sub(r"<[^>]+>", "", line) for line in highlighted]
     assert len(plain) == len(title(page))
     odd = [line for line in plain if not line.startswith("optimizer = ")]
-    where = f"docs/{page.name}: hl_lines"
-    assert not odd, f"{where}: highlight the line that begins with `optimizer = `, not `{odd[0]}`"
+    assert not odd, f"docs/{page.name}: `{odd[0]}` is highlighted"

@@ -64,6 +64,12 @@ def test_a_missing_section_is_refused(convert):
         convert(page("Adam {AdamW}", "Adam", "AdamW", sections=("Description", "Formula")))
 
 
+def test_a_missing_description_is_refused(convert):
+    text = page("Adam {AdamW}", "Adam", "AdamW").replace('"AdamW"\n\n    Text.', '"AdamW"', 1)
+    with pytest.raises(PageError, match='no description in tab "AdamW"'):
+        convert(text)
+
+
 def test_attributes_of_a_heading_stay_attributes(convert):
     heading = convert("# Adam { #top .wide }\n\nText.", tree=True).find("h1")
     assert heading.get("id") == "top"

@@ -213,9 +213,10 @@ class Builder:
             latex, time = without_time(latex)
         if latex not in self.names:
             message = f"unknown symbol `{name_of(node)}`"
-            raise self.error(
-                message, node, "one of " + "  ".join(sorted(self.names, key=str.lower))
-            )
+            accepted = "one of " + "  ".join(sorted(self.names, key=str.lower))
+            if (word := name_of(node).removeprefix("\\")) in ("sign", "clip"):
+                accepted = rf"\operatorname{{{word}}}(…)"
+            raise self.error(message, node, accepted)
         start, end = extent(node)
         return Occurrence(latex, time, self.offset + start, self.offset + end)
 

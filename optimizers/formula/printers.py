@@ -221,7 +221,7 @@ def python(rule, variable=None):
     def lines(section):
         for one in rule.lines(variable, section):
             code = printer.doprint(one.expression)
-            if section == "initialize" and not any_array(rule, one.expression):
+            if section == "initialize" and one.variable and not any_array(rule, one.expression):
                 code = f"np.full_like(param, {code})"
             yield f"{rule.symbols[one.target].code} = {code}  # {one.path}:{one.line}"
 
@@ -275,7 +275,8 @@ def javascript(rule, variable=None):
 
     def lines(section):
         for one in rule.lines(variable, section):
-            like_param = section == "initialize" and not any_array(rule, one.expression)
+            like_param = section == "initialize" and one.variable
+            like_param = like_param and not any_array(rule, one.expression)
             code = printer.each(one.expression, ["param"] if like_param else [])
             yield from printer.hoisted()
             yield f"{rule.symbols[one.target].code} = {code}; // {one.path}:{one.line}"

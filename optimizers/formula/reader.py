@@ -150,6 +150,10 @@ NOT_ASSIGNED = {
 
 def check_places(source, table, items):
     """Each assignment stands in a section, to a symbol that can be assigned, of one parameter."""
+    if {section for _, section in items} == {"initialize"}:
+        last = items[-1].formula
+        message = "all lines are in Initialize, for none above begins with 'On iteration'"
+        raise refuse(source, last, message, "'On iteration' or 'در تکرار' where a line begins")
     for formula, section in items:
         target = table[formula.target.latex]
         if not section:
@@ -243,8 +247,10 @@ def check_values(source, table, items):
 
 def check_use(source, table, items):
     """Every line has a part in where the parameters go."""
-    for variable in dict.fromkeys(table[item.formula.target.latex].of for item in items):
-        own = [item for item in items if table[item.formula.target.latex].of == variable]
+    owners = dict.fromkeys(table[item.formula.target.latex].of for item in items)
+    for variable in [one for one in owners if one]:
+        # What all parameters share serves each.
+        own = [item for item in items if table[item.formula.target.latex].of in (variable, "")]
         loop = [item.formula for item in own if item.section == "iteration"]
         begin = [item.formula for item in own if item.section == "initialize"]
         moved = {latex for latex, one in table.items() if one.kind == "parameter"}

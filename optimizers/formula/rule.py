@@ -23,7 +23,7 @@ class Statement(NamedTuple):
         line: the line in the file, from 1.
         column: the column in the line, from 1.
         section: "initialize" or "iteration".
-        variable: the parameter that it serves, "W" or "b".
+        variable: the parameter that it serves, "W" or "b"; "" if it serves them all.
         target: the symbol that it assigns to, in LaTeX.
         expression: what is assigned, a SymPy expression over LaTeX names.
     """
@@ -87,7 +87,7 @@ class Rule:
     @property
     def variables(self):
         """The parameters that the rule moves, such as ("W", "b")."""
-        return tuple(dict.fromkeys(one.variable for one in self.statements))
+        return tuple(dict.fromkeys(one.variable for one in self.statements if one.variable))
 
     @property
     def hyperparameters(self):
@@ -114,11 +114,12 @@ class Rule:
         )
 
     def lines(self, variable=None, section=None):
-        """The statements, of one variable or section or of all."""
+        """The statements, of one variable or section or of all; what all share is each one's."""
         return [
             one
             for one in self.statements
-            if variable in (None, one.variable) and section in (None, one.section)
+            if (variable is None or one.variable in (variable, ""))
+            and section in (None, one.section)
         ]
 
     def code(self, latex):
@@ -234,7 +235,7 @@ class Rule:
                 values[latex] = options[name][int(index)] if index else options[name]
             elif symbol.of == variable and symbol.kind in given:
                 values[latex] = given[symbol.kind]
-            elif symbol.of == variable and symbol.kind == "state" and calls:
+            elif symbol.of in (variable, "") and symbol.kind == "state" and calls:
                 values[latex] = state[symbol.code]
         if not calls:
             moments.append(self._moment(0, "initialize", variable, values))
@@ -254,12 +255,16 @@ class Rule:
         for statement in self.lines(variable, section):
             names = [symbol.name for symbol in statement.expression.free_symbols]
             value = evaluate(statement.expression, values)
-            if section == "initialize" and np.ndim(value) < np.ndim(values[variable]):
+            has_shape = self.symbols[statement.target].of
+            if section == "initialize" and has_shape and np.ndim(value) < np.ndim(values[variable]):
                 value = np.full_like(values[variable], value)
             ran.append(Line(statement, {name: values[name] for name in sorted(names)}, value))
             values[statement.target] = value
+        shared = {one.target for one in self.statements if not one.variable}
         quantities = {
-            latex: value for latex, value in values.items() if self.symbols[latex].of == variable
+            latex: value
+            for latex, value in values.items()
+            if self.symbols[latex].of == variable or latex in shared
         }
         return Moment(t, quantities, ran)
 
