@@ -18,6 +18,7 @@ from .adopt import ADOPT, adopt_step
 from .gradient_descent import GradientDescent, gradient_descent_step
 from .lion import Lion, lion_step
 from .momentum import Momentum, momentum_step
+from .muon import Muon, muon_step
 from .nesterov import Nesterov, nesterov_step
 from .rmsprop import RMSprop, rmsprop_step
 from .signum import Signum, signum_step
@@ -43,6 +44,7 @@ OPTIMIZERS = {
     "ADOPT": Entry(adopt_step, ADOPT, "Adam"),
     "Lion": Entry(lion_step, Lion, "AdamW"),
     "Signum": Entry(signum_step, Signum, "Momentum"),
+    "Muon": Entry(muon_step, Muon, "Nesterov"),
 }
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "GradientDescent",
     "Lion",
     "Momentum",
+    "Muon",
     "Nesterov",
     "RMSprop",
     "Signum",
@@ -66,6 +69,7 @@ __all__ = [
     "gradient_descent_step",
     "lion_step",
     "momentum_step",
+    "muon_step",
     "nesterov_step",
     "rmsprop_step",
     "signum_step",
