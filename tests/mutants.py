@@ -569,9 +569,8 @@ def distinct(mutants):
 
 
 def programs(mutant):
-    """What a mutant runs as: functions of a setting that give what the checks look at."""
+    """What a mutant runs as: functions of a setting and gradients that give what the checks see."""
     name = mutant.optimizer
-    grads = agreement.gradients()
     if mutant.what == "formula":
         original = rule_of(name)
         rule = read(mutant.changed, symbols=table_of(name), defaults=original.defaults)
@@ -583,26 +582,26 @@ def programs(mutant):
                 def step(*args, variable=variable, **hyper):
                     return rule.step(*args, variable=variable, **hyper)
 
-                yield lambda setting, step=step: agreement.run_step(step, setting, grads)
+                yield functools.partial(agreement.run_step, step)
         return
     entry = OPTIMIZERS[name]
     namespace = dict(vars(sys.modules[entry.step.__module__]))
     exec(compile(mutant.changed, f"<{name} {mutant.what}>", "exec"), namespace)
     if mutant.what == "step":
-        yield lambda setting: agreement.run_step(namespace[entry.step.__name__], setting, grads)
+        yield functools.partial(agreement.run_step, namespace[entry.step.__name__])
     else:
         cls = namespace[entry.optimizer.__name__]
-        yield lambda setting: agreement.run_class(cls, setting, grads)
+        yield functools.partial(agreement.run_class, cls)
 
 
 def outcome(mutant, expected):
-    """Run a mutant until a check fails."""
+    """Run a mutant until a look, which is a setting and gradients, shows a difference."""
     try:
         for program in programs(mutant):
-            for setting, wanted in expected:
-                found = agreement.disagreement(program(setting), wanted)
+            for look, wanted in expected:
+                found = agreement.disagreement(program(*look), wanted)
                 if found:
-                    return Outcome(mutant, "parted", f"{setting}: {found}")
+                    return Outcome(mutant, "parted", f"{look[0]}: {found}")
     except FormulaError as error:
         return Outcome(mutant, "refused", str(error).split("\n")[0])
     except Exception as error:
@@ -616,11 +615,8 @@ def run(only=None):
     outcomes = []
     for name in OPTIMIZERS:
         if only in (None, name):
-            grads = agreement.gradients()
-            expected = [
-                (setting, agreement.run_step(OPTIMIZERS[name].step, setting, grads))
-                for setting in agreement.settings(name)
-            ]
+            step = OPTIMIZERS[name].step
+            expected = [(look, agreement.run_step(step, *look)) for look in agreement.looks(name)]
             mutants = [*formula_mutants(name), *step_mutants(name), *class_mutants(name)]
             outcomes += [outcome(mutant, expected) for mutant in mutants]
     return outcomes
