@@ -127,7 +127,12 @@ class Optimizer(torch.optim.Optimizer):
         for name in flags.keys() - INSTEAD.keys():
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument '{name}'")
         self.defaults = defaults
-        self._check_group({**defaults, **{name: flag for name, flag in flags.items() if flag}})
+        set_flags = {
+            name: flag
+            for name, flag in flags.items()
+            if flag or (flag is not None and name in self.fixed)
+        }
+        self._check_group({**defaults, **set_flags})
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:

@@ -145,10 +145,10 @@ class Muon(Optimizer):
         lr: float | Tensor = 1e-3,
         weight_decay: float = 0.1,
         momentum: float = 0.95,
+        *,
         ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
         eps: float = 1e-7,
         ns_steps: int = 5,
-        *,
         maximize: bool = False,
         **flags: bool | None,
     ) -> None:

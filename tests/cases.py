@@ -66,6 +66,16 @@ def shape_for(name, shape):
     return math.prod(rows), columns
 
 
+def takes(name, param):
+    """Whether an optimizer takes a parameter."""
+    return takes_dtype(name, param.dtype) and shape_for(name, param.shape) == param.shape
+
+
+def takes_dtype(name, dtype):
+    """Whether an optimizer takes parameters of a dtype; those of matrices are real."""
+    return name not in MATRICES or not dtype.is_complex
+
+
 def defaults_of(name):
     """The options of an optimizer and their defaults, from the signature of its NumPy step."""
     parameters = inspect.signature(OPTIMIZERS[name].step).parameters.values()
@@ -185,6 +195,7 @@ THEIRS = {
     "Gradient Descent": partial(torch.optim.SGD, momentum=0),
     "Momentum": partial(torch.optim.SGD, momentum=0.9),
     "Nesterov": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "Muon": partial(torch.optim.Muon, nesterov=True),
     "ADOPT": adopt.ADOPT,
 }
 
@@ -208,6 +219,7 @@ ORIGINALS = {name: original_of(name) for name in OPTIMIZERS if original_of(name)
 WITNESSES = {
     name: partial(OfficialADOPT if original is adopt.ADOPT else original, foreach=False)
     for name, original in ORIGINALS.items()
+    if "foreach" in arguments_of(original)
 }
 # Nobody's class, but the authors' pseudo-code.
 PUBLISHED = {"Lion": PublishedLion, "Signum": PublishedSignum}
