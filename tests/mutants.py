@@ -33,6 +33,9 @@ from tests import agreement
 
 # Changes that change nothing, and why: optimizer, what was changed, the line after the change.
 EITHER_OR = "δ is 0 or 1, so one of the two lines changes nothing, and they do not meet"
+ANYWHERE = "a number may stand anywhere in a product of matrices"
+EITHER_WAY = "transposed or not, the norm is the same and the iteration gives the transpose"
+IN_MEMORY = "only the last digits depend on the order in memory, which here is the plain one"
 EQUAL = {
     (
         "ADOPT",
@@ -44,6 +47,22 @@ EQUAL = {
         "formula",
         r"b := b - \alpha \delta \lambda b; db := db + (1 - \delta) \lambda b",
     ): EITHER_OR,
+    ("Muon", "formula", r"X := a_1 X + (a_3 A + A A a_5) X"): ANYWHERE,
+    (
+        "Muon",
+        "class",
+        "update = update.div(update.norm().clamp(min=group['eps'])); "
+        "if rows > columns: update = update.T",
+    ): EITHER_WAY,
+    (
+        "Muon",
+        "class",
+        "if rows > columns: update = update.T; for _ in range(group['ns_steps']): "
+        "gram = update @ update.T; "
+        "update = update.addmm(gram.addmm(gram, gram, beta=a3, alpha=a5), update, beta=a1)",
+    ): EITHER_WAY,
+    ("Muon", "class", "update = grad.lerp(momentum_buffer, momentum)"): IN_MEMORY,
+    ("Muon", "class", "update = grad.contiguous().lerp(momentum_buffer, momentum)"): IN_MEMORY,
 }
 
 
