@@ -20,6 +20,7 @@ from .amsgrad import AMSGrad, amsgrad_step
 from .gradient_descent import GradientDescent, gradient_descent_step
 from .lion import Lion, lion_step
 from .momentum import Momentum, momentum_step
+from .muon import Muon, muon_step
 from .nadam import NAdam, nadam_step
 from .nesterov import Nesterov, nesterov_step
 from .radam import RAdam, radam_step
@@ -51,6 +52,7 @@ OPTIMIZERS = {
     "Adamax": Entry(adamax_step, Adamax, "Adam"),
     "Lion": Entry(lion_step, Lion, "AdamW"),
     "Signum": Entry(signum_step, Signum, "Momentum"),
+    "Muon": Entry(muon_step, Muon, "Nesterov"),
 }
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "GradientDescent",
     "Lion",
     "Momentum",
+    "Muon",
     "NAdam",
     "Nesterov",
     "RAdam",
@@ -80,6 +83,7 @@ __all__ = [
     "gradient_descent_step",
     "lion_step",
     "momentum_step",
+    "muon_step",
     "nadam_step",
     "nesterov_step",
     "radam_step",

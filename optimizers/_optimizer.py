@@ -38,17 +38,22 @@ INSTEAD = {
     "centered": "use torch.optim.RMSprop, which has it",
     "lr_decay": "use torch.optim.lr_scheduler",
     "initial_accumulator_value": "use torch.optim.Adagrad, which has it",
+    "adjust_lr_fn": 'leave it out, which is "original", or use torch.optim.Muon, which has others',
     **HOW,
 }
 # By these a saved group tells of which algorithm it is.
 MARKS = (
-    *(*INVALID, "betas"),
+    *(*INVALID, "betas", "ns_steps"),
     *("amsgrad", "decoupled_weight_decay", "decouple", "dampening", "nesterov"),
 )
 
 
-def check_options(options: dict[str, Any]) -> None:
+def check_options(options: dict[str, Any], invalid: dict[str, str] = INVALID) -> None:
     """Refuse what no optimizer can use, in torch.optim's words where it has any.
+
+    Args:
+        options: some of an optimizer's options.
+        invalid: what to say of each.
 
     Raises:
         ValueError: an option is negative, infinite or NaN, or a beta is outside [0, 1).
@@ -60,7 +65,7 @@ def check_options(options: dict[str, Any]) -> None:
     """
     if isinstance(options.get("lr"), Tensor) and options["lr"].numel() != 1:
         raise ValueError(f"Tensor lr must be 1-element: {options['lr']}")
-    for name, message in INVALID.items():
+    for name, message in invalid.items():
         value = options.get(name, 0.0)
         if name == "clip_exp" and value is None:
             continue
@@ -128,6 +133,7 @@ class Optimizer(torch.optim.Optimizer):
     state_names: ClassVar[tuple[str, ...]]
     # What is one number for a whole parameter, and its first value.
     numbers: ClassVar[dict[str, float]] = {}
+    invalid: ClassVar[dict[str, str]] = INVALID
     # What torch.optim's class has as an option and this one stands for; groups carry it.
     fixed: ClassVar[dict[str, Any]] = {}
     # Whether the formula reads t: what does not, torch.optim saves without `step`.
@@ -137,7 +143,12 @@ class Optimizer(torch.optim.Optimizer):
         for name in flags.keys() - INSTEAD.keys():
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument '{name}'")
         self.defaults = defaults
-        self._check_group({**defaults, **{name: flag for name, flag in flags.items() if flag}})
+        set_flags = {
+            name: flag
+            for name, flag in flags.items()
+            if flag or (flag is not None and name in self.fixed)
+        }
+        self._check_group({**defaults, **set_flags})
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -230,7 +241,7 @@ class Optimizer(torch.optim.Optimizer):
         self.update(param, grad, state, group)
 
     def _check_group(self, group: dict[str, Any]) -> None:
-        check_options(group)
+        check_options(group, self.invalid)
         options = self.defaults.keys() - self.fixed.keys()
         for name, instead in INSTEAD.items():
             if name not in options and group.get(name) and group[name] != self.fixed.get(name):

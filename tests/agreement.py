@@ -4,6 +4,8 @@ The tests of the formulas and the mutants look through the same eyes.
 """
 
 import inspect
+import itertools
+import math
 import re
 from typing import NamedTuple
 
@@ -20,8 +22,18 @@ STEPS = 200
 TOLERANCE = 1e-12
 
 
-def gradients(seed=0):
-    """Gradients of five coordinates, STEPS times: each coordinate is nasty in its own way.
+def gradients(shape=(5,), seed=0):
+    """Gradients that are not kind, STEPS times, for one of the `shapes`."""
+    return vectors(seed) if shape == (5,) else matrices(shape, seed)
+
+
+def shapes(name):
+    """The shapes of parameter to look at: five coordinates; of matrices, a tall and a wide one."""
+    return [(3, 2), (2, 3)] if name in cases.MATRICES else [(5,)]
+
+
+def vectors(seed):
+    """Gradients of five coordinates: each coordinate is nasty in its own way.
 
     Its columns: ordinary; ordinary over many magnitudes with zeros; 1e-30 with flips of sign;
     1e30 now and then; zero except for a few. The first gradient is zero in two of them.
@@ -37,9 +49,20 @@ def gradients(seed=0):
     return grads
 
 
-def start():
+def matrices(shape, seed):
+    """Gradients of a matrix: over many magnitudes; zero; of rank one; at first below any ε."""
+    random = np.random.default_rng(seed)
+    grads = random.standard_normal((STEPS, *shape))
+    grads *= 10.0 ** random.integers(-2, 3, (STEPS, 1, 1))
+    grads[:9] *= 1e-9
+    grads[50:70] = grads[50:70, :, :1] * grads[50:70, :1, :]
+    grads[::7] = 0.0
+    return grads
+
+
+def start(shape=(5,)):
     """A parameter to start from, none of it zero."""
-    return np.array([1.0, -2.0, 0.5, -1e-3, 30.0])
+    return np.array([1.0, -2.0, 0.5, -1e-3, 30.0, -0.1])[: math.prod(shape)].reshape(shape)
 
 
 def settings(name):
@@ -47,9 +70,19 @@ def settings(name):
     return sorted(cases.SETTINGS[name], key=len, reverse=True)
 
 
+def shaped(name):
+    """Every setting with one of the shapes, in turn."""
+    return list(zip(settings(name), itertools.cycle(shapes(name)), strict=False))
+
+
+def looks(name):
+    """Every setting with gradients."""
+    return [(setting, gradients(shape)) for setting, shape in shaped(name)]
+
+
 def run_step(step, setting, grads):
     """Parameter and state after each call of a NumPy step or of a rule's step."""
-    param, state, seen = start(), {}, []
+    param, state, seen = start(grads.shape[1:]), {}, []
     for grad in grads:
         param, state = step(param, grad, state, **setting)
         # The moments first: what is wrong in one of them is wrong in the parameter too.
@@ -59,7 +92,7 @@ def run_step(step, setting, grads):
 
 def run_class(cls, setting, grads):
     """Parameter and state after each step of a PyTorch optimizer."""
-    param = torch.from_numpy(start()).requires_grad_()
+    param = torch.from_numpy(start(grads.shape[1:])).requires_grad_()
     optimizer, seen = cls([param], **setting), []
     for grad in grads:
         param.grad = torch.from_numpy(grad.copy())
@@ -84,7 +117,7 @@ def disagreement(seen, expected):
     A moment is held to its size now or one step ago, of which a cancellation leaves the roundings;
     a parameter, which adds up, to the largest that it has been.
     """
-    largest = np.abs(start())
+    largest = np.abs(start(np.shape(expected[0]["param"])))
     before = None
     for iteration, (one, other) in enumerate(zip(seen, expected, strict=True)):
         if one.keys() != other.keys():

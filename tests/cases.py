@@ -5,13 +5,19 @@ witness is the class of torch.optim that has its name. Without one, its steps ar
 """
 
 import inspect
+import math
 import warnings
 from functools import partial
+from unittest import mock
 
 import adopt
 import torch
 
 from optimizers import OPTIMIZERS
+from optimizers.formula import rule_of
+
+# What moves matrices only, as its formula says.
+MATRICES = {name for name in OPTIMIZERS if rule_of(name).matrix}
 
 # What to try for an option, by its name; the first three are far from each other and the default.
 VALUES = {
@@ -36,6 +42,8 @@ def values(option, default):
         return [not default]
     if option in VALUES:
         return [value for value in VALUES[option] if value != default]
+    if isinstance(default, tuple):
+        return [tuple(one * scale for one in default) for scale in (0.9, 0.8, 0.95)]
     if default is None:
         return [0.5, 0.25, 2.0]
     if isinstance(default, int):
@@ -44,6 +52,29 @@ def values(option, default):
         # Within the range that the default is in.
         return [default / 2, 0.7, 0.2] if 0 < default < 1 else [default + 0.5, default + 0.25, 2.0]
     raise TypeError(f"tests/cases.py: add to VALUES what to try for {option}={default!r}")
+
+
+def shape_for(name, shape):
+    """A shape as it is, or for an optimizer of matrices as rows and columns.
+
+    Example:
+        >>> shape_for("Adam", (2, 3, 4)), shape_for("Muon", (2, 3, 4)), shape_for("Muon", ())
+        ((2, 3, 4), (6, 4), (1, 1))
+    """
+    if name not in MATRICES:
+        return shape
+    *rows, columns = (1, 1, *shape)[-max(len(shape), 2) :]
+    return math.prod(rows), columns
+
+
+def takes(name, param):
+    """Whether an optimizer takes a parameter."""
+    return takes_dtype(name, param.dtype) and shape_for(name, param.shape) == param.shape
+
+
+def takes_dtype(name, dtype):
+    """Whether an optimizer takes parameters of a dtype; those of matrices are real."""
+    return name not in MATRICES or not dtype.is_complex
 
 
 def defaults_of(name):
@@ -146,6 +177,27 @@ class PreciseNAdam(torch.optim.NAdam):
             dtype = torch.promote_types(param.dtype, torch.float32).to_real()
             mu_products[i] = self.state[param]["mu_product"] = mu_products[i].to(dtype)
         return has_complex
+class ExactMuon(torch.optim.Muon):
+    """torch's class without its rounding to bfloat16, and with `maximize`, which it lacks."""
+
+    def __init__(self, params, *args, maximize=False, **options):
+        super().__init__(params, *args, **options)
+        for group in self.param_groups:
+            group["maximize"] = maximize
+
+    def step(self):
+        climbed = [
+            param
+            for group in self.param_groups
+            for param in group["params"]
+            if group["maximize"] and param.grad is not None
+        ]
+        for param in climbed:
+            param.grad = -param.grad
+        with mock.patch.object(torch.Tensor, "bfloat16", torch.Tensor.clone):
+            super().step()
+        for param in climbed:
+            param.grad = -param.grad
 
 
 # Whose arguments, defaults and state an optimizer has, unless torch.optim has a class of its name;
@@ -154,6 +206,7 @@ THEIRS = {
     "Gradient Descent": partial(torch.optim.SGD, momentum=0),
     "Momentum": partial(torch.optim.SGD, momentum=0.9),
     "Nesterov": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "Muon": partial(torch.optim.Muon, nesterov=True),
     "ADOPT": adopt.ADOPT,
     "AMSGrad": partial(torch.optim.Adam, amsgrad=True),
 }
@@ -179,10 +232,11 @@ OURS = {adopt.ADOPT: OfficialADOPT, torch.optim.NAdam: PreciseNAdam}
 WITNESSES = {
     name: partial(OURS.get(original, original), foreach=False)
     for name, original in ORIGINALS.items()
+    if "foreach" in arguments_of(original)
 }
 # Nobody's class, but the authors' pseudo-code.
 PUBLISHED = {"Lion": PublishedLion, "Signum": PublishedSignum}
-WITNESSES |= PUBLISHED
+WITNESSES |= PUBLISHED | {"Muon": ExactMuon}
 
 # Steps from the parameter 1.0, worked by hand: options, gradients, then what must come out.
 BY_HAND = {

@@ -33,6 +33,9 @@ from tests import agreement
 
 # Changes that change nothing, and why: optimizer, what was changed, the line after the change.
 EITHER_OR = "δ is 0 or 1, so one of the two lines changes nothing, and they do not meet"
+ANYWHERE = "a number may stand anywhere in a product of matrices"
+EITHER_WAY = "transposed or not, the norm is the same and the iteration gives the transpose"
+IN_MEMORY = "only the last digits depend on the order in memory, which here is the plain one"
 EQUAL = {
     (
         "ADOPT",
@@ -48,7 +51,7 @@ EQUAL = {
         "RAdam",
         "formula",
         r"\rho_{\infty} = \frac{2}{1 - \beta_2} - 1",
-    ): "where the bound binds, k is 0, and whatever r is, to the power 0 it is 1",
+    ): "where the bound binds, q is 0, and whatever r is, to the power 0 it is 1",
     (
         "RAdam",
         "class",
@@ -82,6 +85,22 @@ EQUAL = {
         "class",
         "mean = lr / (1 - beta1 ** step) * exp_avg",
     ): "the same product in another order",
+    ("Muon", "formula", r"X := a_1 X + (a_3 A + A A a_5) X"): ANYWHERE,
+    (
+        "Muon",
+        "class",
+        "update = update.div(update.norm().clamp(min=group['eps'])); "
+        "if rows > columns: update = update.T",
+    ): EITHER_WAY,
+    (
+        "Muon",
+        "class",
+        "if rows > columns: update = update.T; for _ in range(group['ns_steps']): "
+        "gram = update @ update.T; "
+        "update = update.addmm(gram.addmm(gram, gram, beta=a3, alpha=a5), update, beta=a1)",
+    ): EITHER_WAY,
+    ("Muon", "class", "update = grad.lerp(momentum_buffer, momentum)"): IN_MEMORY,
+    ("Muon", "class", "update = grad.contiguous().lerp(momentum_buffer, momentum)"): IN_MEMORY,
 }
 
 
@@ -330,11 +349,8 @@ TWINS = {"beta1": "beta2", "beta2": "beta1", "exp_avg": "exp_avg_sq", "exp_avg_s
 OTHERS = {"maximum": "minimum", "minimum": "maximum", "zeros_like": "ones_like"}
 FLIPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add}
 OPPOSITE = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.Gt: ast.LtE,
+    **{ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is},
+    **{ast.Gt: ast.LtE, ast.Lt: ast.GtE},
 }
 DROPPED = {
     ast.Add: ["drop a term"],
@@ -558,7 +574,8 @@ def code_mutants(name, what):
     functions = [top]
     if what == "class":
         defined = [one for one in top.body if isinstance(one, ast.FunctionDef)]
-        functions = [one for one in defined if one.name != "__init__"]
+        # What only checks its arguments is held by tests of its own.
+        functions = [one for one in defined if one.name not in ("__init__", "add_param_group")]
     mutants = []
     for function in functions:
         for kind, before, changed in code_edits(function):
@@ -613,9 +630,8 @@ def distinct(mutants):
 
 
 def programs(mutant):
-    """What a mutant runs as: functions of a setting that give what the checks look at."""
+    """What a mutant runs as: functions of a setting and gradients that give what the checks see."""
     name = mutant.optimizer
-    grads = agreement.gradients()
     if mutant.what == "formula":
         original = rule_of(name)
         rule = read(mutant.changed, symbols=table_of(name), defaults=original.defaults)
@@ -627,26 +643,26 @@ def programs(mutant):
                 def step(*args, variable=variable, **hyper):
                     return rule.step(*args, variable=variable, **hyper)
 
-                yield lambda setting, step=step: agreement.run_step(step, setting, grads)
+                yield functools.partial(agreement.run_step, step)
         return
     entry = OPTIMIZERS[name]
     namespace = dict(vars(sys.modules[entry.step.__module__]))
     exec(compile(mutant.changed, f"<{name} {mutant.what}>", "exec"), namespace)
     if mutant.what == "step":
-        yield lambda setting: agreement.run_step(namespace[entry.step.__name__], setting, grads)
+        yield functools.partial(agreement.run_step, namespace[entry.step.__name__])
     else:
         cls = namespace[entry.optimizer.__name__]
-        yield lambda setting: agreement.run_class(cls, setting, grads)
+        yield functools.partial(agreement.run_class, cls)
 
 
 def outcome(mutant, expected):
-    """Run a mutant until a check fails."""
+    """Run a mutant until a look, which is a setting and gradients, shows a difference."""
     try:
         for program in programs(mutant):
-            for setting, wanted in expected:
-                found = agreement.disagreement(program(setting), wanted)
+            for look, wanted in expected:
+                found = agreement.disagreement(program(*look), wanted)
                 if found:
-                    return Outcome(mutant, "parted", f"{setting}: {found}")
+                    return Outcome(mutant, "parted", f"{look[0]}: {found}")
     except FormulaError as error:
         return Outcome(mutant, "refused", str(error).split("\n")[0])
     except Exception as error:
@@ -660,11 +676,8 @@ def run(only=None):
     outcomes = []
     for name in OPTIMIZERS:
         if only in (None, name):
-            grads = agreement.gradients()
-            expected = [
-                (setting, agreement.run_step(OPTIMIZERS[name].step, setting, grads))
-                for setting in agreement.settings(name)
-            ]
+            step = OPTIMIZERS[name].step
+            expected = [(look, agreement.run_step(step, *look)) for look in agreement.looks(name)]
             mutants = [*formula_mutants(name), *step_mutants(name), *class_mutants(name)]
             outcomes += [outcome(mutant, expected) for mutant in mutants]
     return outcomes

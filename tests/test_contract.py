@@ -9,10 +9,12 @@ from itertools import pairwise, permutations
 
 import pytest
 import torch
+import torch._dynamo.testing
 from torch import nn
 from torch.optim import lr_scheduler
 
 from optimizers import OPTIMIZERS
+from optimizers.formula import rule_of
 from tests import cases
 
 NAMES = list(OPTIMIZERS)
@@ -20,6 +22,19 @@ NAMES = list(OPTIMIZERS)
 CASES = [(name, options) for name in NAMES for options in cases.RICH[name]]
 every_optimizer = pytest.mark.parametrize("name", NAMES)
 every_case = pytest.mark.parametrize(("name", "options"), CASES)
+# Of each optimizer the dtypes that it takes.
+every_dtype = pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        (name, dtype)
+        for name in NAMES
+        for dtype in (
+            *(torch.float64, torch.float32, torch.bfloat16, torch.float16),
+            *(torch.complex64, torch.complex128),
+        )
+        if cases.takes_dtype(name, dtype)
+    ],
+)
 every_original = pytest.mark.parametrize("name", cases.ORIGINALS)
 every_case_of_an_original = pytest.mark.parametrize(
     ("name", "options"), [case for case in CASES if case[0] in cases.ORIGINALS]
@@ -44,7 +59,7 @@ def weights(*shapes, dtype=torch.float32, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return [
         torch.randn(shape, generator=generator, dtype=dtype).requires_grad_()
-        for shape in shapes or [(3, 2), (4,)]
+        for shape in shapes or [(3, 2), (4, 1)]
     ]
 
 
@@ -276,8 +291,7 @@ def test_hooks_around_the_state_dict_run_and_have_their_say(name):
     assert calls[3:5] == ["before load", [0, 1]]
 
 
-@every_optimizer
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.complex64])
+@every_dtype
 def test_a_loaded_state_shares_no_memory_with_its_source(name, dtype):
     params = weights(dtype=dtype)
     optimizer = new(name, params)
@@ -303,7 +317,7 @@ def test_a_late_first_gradient_finds_a_new_parameter(name):
     for time in range(6):
         early.grad = torch.ones_like(early)
         if time >= 3:
-            late.grad = alone.grad = weights((4,), seed=time)[0].detach()
+            late.grad = alone.grad = weights((4, 1), seed=time)[0].detach()
             fresh.step()
         optimizer.step()
     assert torch.equal(late, alone)
@@ -452,7 +466,8 @@ def test_a_state_that_cannot_be_continued_is_refused(name):
     for quantity in quantities(name):
         wrong = copy.deepcopy(shape)
         wrong["state"][1][quantity] = torch.zeros(1)
-        refuses(optimizer, wrong, rf"{quantity} of shape \(1,\) for a parameter of \(4,\)$")
+        shapes = r"of shape \(1,\) for a parameter of \(4, 1\)$"
+        refuses(optimizer, wrong, f"{quantity} {shapes}")
         lacking = copy.deepcopy(shape)
         del lacking["state"][1][quantity]
         refuses(optimizer, lacking, f"has a state without {quantity}$")
@@ -460,7 +475,7 @@ def test_a_state_that_cannot_be_continued_is_refused(name):
         del shape["state"][1]["step"]
         refuses(optimizer, shape, "has a state without step$")
     lr["param_groups"][0]["lr"] = float("nan")
-    refuses(optimizer, lr, "^Invalid learning rate: nan$")
+    refuses(optimizer, lr, "[Ll]earning rate.*: nan$")
     rprop = torch.optim.Rprop(weights())
     feed(rprop, range(1))
     if quantities(name):
@@ -483,7 +498,7 @@ def test_a_group_added_in_mid_run_starts_afresh(name):
     other = new(name, [alone], lr=0.5)
     for time in range(3, 6):
         first.grad = None
-        second.grad = alone.grad = weights((4,), seed=time)[0].detach()
+        second.grad = alone.grad = weights((4, 1), seed=time)[0].detach()
         optimizer.step()
         other.step()
     assert torch.equal(second, alone)
@@ -500,7 +515,7 @@ def test_a_group_added_in_mid_run_starts_afresh(name):
     ],
 )  # fmt: skip
 def test_an_option_changed_in_mid_run_takes_effect_at_the_next_step(name, change):
-    (param,) = weights((4,), dtype=torch.float64)
+    (param,) = weights((4, 1), dtype=torch.float64)
     array, state, options = param.detach().numpy().copy(), {}, {}
     optimizer = new(name, [param])
     for time in range(6):
@@ -555,11 +570,11 @@ def test_a_scheduler_cannot_move_a_momentum_that_is_not_there(name):
 
 @every_optimizer
 def test_a_grad_scaler_unscales_and_skips_the_step_with_an_infinite_gradient(name):
-    scaled, plain = weights((4,)), weights((4,))
+    scaled, plain = weights((4, 1)), weights((4, 1))
     optimizer, expected = new(name, scaled), new(name, plain)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     for time in range(5):
-        target = weights((4,), seed=time + 1)[0].detach()
+        target = weights((4, 1), seed=time + 1)[0].detach()
         optimizer.zero_grad()
         scaler.scale(((scaled[0] - target) ** 2).sum()).backward()
         if time == 2:
@@ -576,7 +591,7 @@ def test_a_grad_scaler_unscales_and_skips_the_step_with_an_infinite_gradient(nam
 
 @every_optimizer
 def test_a_closure_is_run_with_autograd_and_its_loss_returned(name):
-    params, expected = weights((4,)), weights((4,))
+    params, expected = weights((4, 1)), weights((4, 1))
     optimizer, plain = new(name, params), new(name, expected)
 
     def closure():
@@ -596,7 +611,7 @@ def test_a_closure_is_run_with_autograd_and_its_loss_returned(name):
 
 @every_optimizer
 def test_parameters_without_a_gradient_are_left_alone(name):
-    used, unused, frozen = weights((2,), (2,), (2,))
+    used, unused, frozen = weights((2, 1), (2, 1), (2, 1))
     frozen.requires_grad_(False)
     before = [unused.clone(), frozen.clone()]
     optimizer = new(name, [used, unused, frozen], **cases.having(name, weight_decay=0.5))
@@ -616,24 +631,24 @@ def test_parameters_without_a_gradient_are_left_alone(name):
 def test_a_gradient_counts_whether_or_not_its_parameter_is_frozen_by_now(name):
     runs = []
     for make in (OPTIMIZERS[name].optimizer, cases.WITNESSES[name]):
-        (param,) = weights((3,))
+        (param,) = weights((3, 1))
         optimizer = make([param])
         for _ in range(3):
-            param.grad = torch.ones(3)
+            param.grad = torch.ones(3, 1)
             param.requires_grad_(False)
             optimizer.step()
         runs.append([param])
     assert same(*runs)
-    assert not same(runs[0], weights((3,)))
+    assert not same(runs[0], weights((3, 1)))
 
 
 @every_optimizer
 def test_zero_grad_clears_or_zeroes(name):
-    (param,) = weights((2,))
+    (param,) = weights((2, 1))
     optimizer = new(name, [param])
     feed(optimizer, range(1))
     optimizer.zero_grad(set_to_none=False)
-    assert torch.equal(param.grad, torch.zeros(2))
+    assert torch.equal(param.grad, torch.zeros(2, 1))
     optimizer.zero_grad()
     assert param.grad is None
 
@@ -659,19 +674,9 @@ def test_hooks_around_the_step_run(name):
 HALVES = [torch.bfloat16, torch.float16]
 
 
-@every_optimizer
-@pytest.mark.parametrize(
-    ("dtype", "kept"),
-    [
-        (torch.float64, torch.float64),
-        (torch.float32, torch.float32),
-        (torch.bfloat16, torch.float32),
-        (torch.float16, torch.float32),
-        (torch.complex64, torch.complex64),
-        (torch.complex128, torch.complex128),
-    ],
-)
-def test_the_state_is_kept_in_float32_at_least_also_after_loading(name, dtype, kept):
+@every_dtype
+def test_the_state_is_kept_in_float32_at_least_also_after_loading(name, dtype):
+    kept = torch.float32 if dtype in HALVES else dtype
     params = weights(dtype=dtype)
     optimizer = new(name, params)
     feed(optimizer, range(3))
@@ -713,10 +718,10 @@ def test_half_precision_is_float32_rounded_once_per_step(name, dtype):
 def test_the_state_of_a_bfloat16_parameter_moves(name):
     options, runs = cases.having(name, betas=(0.9, 0.9999), weight_decay=0.0), []
     for dtype in (torch.bfloat16, torch.float32):
-        param = torch.ones(1, dtype=dtype, requires_grad=True)
+        param = torch.ones(1, 1, dtype=dtype, requires_grad=True)
         optimizer = new(name, [param], **options)
         for grad in [0.125, *[1.0] * 1000]:
-            param.grad = torch.tensor([grad], dtype=dtype)
+            param.grad = torch.tensor([[grad]], dtype=dtype)
             optimizer.step()
         runs.append(optimizer.state[param])
     for quantity in quantities(name):
@@ -729,15 +734,17 @@ def test_the_state_of_a_bfloat16_parameter_moves(name):
 
 @every_optimizer
 def test_float16_survives_small_gradients_and_a_small_eps(name):
-    param = torch.ones(3, dtype=torch.float16, requires_grad=True)
+    param = torch.ones(1, 3, dtype=torch.float16, requires_grad=True)
     optimizer = new(name, [param], **cases.having(name, eps=1e-8))
     for _ in range(5):
-        param.grad = torch.tensor([0.0, 6e-8, 1e-4], dtype=torch.float16)
+        param.grad = torch.tensor([[0.0, 6e-8, 1e-4]], dtype=torch.float16)
         optimizer.step()
     assert param.isfinite().all()
 
 
-@every_case
+@pytest.mark.parametrize(
+    ("name", "options"), [case for case in CASES if cases.takes_dtype(case[0], torch.complex64)]
+)
 def test_a_complex_parameter_is_two_real_ones(name, options):
     for dtype in (torch.complex64, torch.complex128):
         whole = weights((3,), (), dtype=dtype)
@@ -759,6 +766,13 @@ def test_any_shape_and_memory_layout_gives_the_same_numbers(name):
     def layouts():
         generator = torch.Generator().manual_seed(0)
         base = torch.randn(2, 4, 3, 5, generator=generator)
+        if name in cases.MATRICES:
+            base = base[0, :, 0]
+            yield base, base
+            yield base.T, base.T.contiguous()
+            yield base[::2, 1:], base[::2, 1:].contiguous()
+            yield base[:0], base[:0].clone()
+            return
         yield base, base
         yield base.to(memory_format=torch.channels_last), base
         yield base.transpose(1, 3), base.transpose(1, 3).contiguous()
@@ -795,11 +809,12 @@ def test_an_expanded_gradient_is_read_like_a_full_one(name):
 @every_optimizer
 def test_parameters_may_live_on_several_devices(name):
     elsewhere = "cuda" if torch.cuda.is_available() else "meta"
-    there = torch.ones(3, device=elsewhere, requires_grad=True)
-    here, alone = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    there = torch.ones(3, 1, device=elsewhere, requires_grad=True)
+    here, alone = torch.ones(3, 1, requires_grad=True), torch.ones(3, 1, requires_grad=True)
     optimizer, expected = new(name, [there, here]), new(name, [alone])
     for _ in range(3):
-        there.grad, here.grad, alone.grad = torch.ones_like(there), torch.ones(3), torch.ones(3)
+        for param in (there, here, alone):
+            param.grad = torch.ones_like(param)
         optimizer.step()
         expected.step()
     assert torch.equal(here, alone)
@@ -813,7 +828,7 @@ def test_parameters_may_live_on_several_devices(name):
 
 @every_optimizer
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_a_gradient_that_is_not_finite_reaches_its_own_coordinate_only(name, bad):
+def test_a_gradient_that_is_not_finite_reaches_no_coordinate_but_those_it_moves(name, bad):
     params, expected = weights(), weights()
     optimizer, plain = new(name, params), new(name, expected)
     for time in range(6):
@@ -825,13 +840,23 @@ def test_a_gradient_that_is_not_finite_reaches_its_own_coordinate_only(name, bad
         plain.step()
     assert torch.equal(params[1], expected[1])
     differs = params[0] != expected[0]
-    assert differs.nonzero().tolist() == [[1, 1]]
+    if rule_of(name).elementwise:
+        assert differs.nonzero().tolist() == [[1, 1]]
+    else:
+        assert params[0].isnan().all()
     state = optimizer.state[params[0]]
     assert all(not state[quantity][1, 1].isfinite() for quantity in quantities(name)[-1:])
 
 
-@every_case
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64])
+@pytest.mark.parametrize(
+    ("name", "options", "dtype"),
+    [
+        (*case, dtype)
+        for case in CASES
+        for dtype in (torch.float32, torch.bfloat16, torch.complex64)
+        if cases.takes_dtype(case[0], dtype)
+    ],
+)
 def test_the_gradient_is_never_written_to(name, options, dtype):
     params = weights(dtype=dtype)
     optimizer = new(name, params, **options)
@@ -870,8 +895,9 @@ def run_compiled(name, groups, backend, fullgraph=False):
 @every_optimizer
 def test_the_step_is_one_graph(name):
     dtypes = torch.float32, torch.bfloat16, torch.complex64
+    dtypes = [dtype for dtype in dtypes if cases.takes_dtype(name, dtype)]
     groups = [
-        {"params": weights((2,), dtype=dtypes[index % 3]), **options}
+        {"params": weights((2, 1), dtype=dtypes[index % len(dtypes)]), **options}
         for index, options in enumerate([{}, *cases.RICH[name], cases.FAR[name]] * 2)
     ]
     eager, compiled = run_compiled(name, groups, None), run_compiled(name, groups, "eager")
@@ -937,7 +963,8 @@ def test_it_trains_a_network_and_prints_its_options(name):
         model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
         x = torch.randn(64, 4)
         y = x[:, :1] * x[:, 1:2]
-        optimizer = new(name, model.parameters(), lr=lr)
+        params = [param for param in model.parameters() if cases.takes(name, param)]
+        optimizer = new(name, params, lr=lr)
         for _ in range(400):
             optimizer.zero_grad()
             loss = nn.functional.mse_loss(model(x), y)

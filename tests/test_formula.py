@@ -21,7 +21,7 @@ from tests import agreement, cases
 
 NAMES = list(OPTIMIZERS)
 GRADS = agreement.gradients()
-SETTINGS = [(name, setting) for name in NAMES for setting in agreement.settings(name)]
+LOOKS = [(name, setting, shape) for name in NAMES for setting, shape in agreement.shaped(name)]
 
 
 def step_of(rule, variable):
@@ -38,15 +38,16 @@ def section(name):
 # The promise
 
 
-@pytest.mark.parametrize(("name", "setting"), SETTINGS)
-def test_formula_step_and_class_agree(name, setting):
-    rule, entry = rule_of(name), OPTIMIZERS[name]
-    by_step = agreement.run_step(entry.step, setting, GRADS)
-    by_class = agreement.run_class(entry.optimizer, setting, GRADS)
+@pytest.mark.parametrize(("name", "setting", "shape"), LOOKS)
+def test_formula_step_and_class_agree(name, setting, shape):
+    rule, entry, grads = rule_of(name), OPTIMIZERS[name], agreement.gradients(shape)
+    by_step = agreement.run_step(entry.step, setting, grads)
+    by_class = agreement.run_class(entry.optimizer, setting, grads)
     apart = agreement.disagreement(by_class, by_step)
-    assert rule.variables == ("W", "b")
+    # A bias is no matrix.
+    assert rule.variables == (("W",) if rule.matrix else ("W", "b"))
     for variable in rule.variables:
-        by_formula = agreement.run_step(step_of(rule, variable), setting, GRADS)
+        by_formula = agreement.run_step(step_of(rule, variable), setting, grads)
         if apart or agreement.disagreement(by_formula, by_step):
             three = witnesses(by_formula, by_step, by_class)
             pytest.fail(agreement.complaint(name, setting, rule, variable, three))
@@ -107,15 +108,17 @@ def test_a_disagreement_says_which_of_the_three_is_odd_and_where():
     assert update in said
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("variable", ["W", "b"])
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [(name, variable) for name in NAMES for variable in rule_of(name).variables],
+)
 def test_printed_python_agrees(name, variable):
     namespace = {}
     exec(rule_of(name).python(variable), namespace)
-    for setting in agreement.settings(name):
-        seen = agreement.run_step(namespace["step"], setting, GRADS)
-        expected = agreement.run_step(OPTIMIZERS[name].step, setting, GRADS)
-        assert agreement.disagreement(seen, expected) is None, setting
+    for look in agreement.looks(name):
+        seen = agreement.run_step(namespace["step"], *look)
+        expected = agreement.run_step(OPTIMIZERS[name].step, *look)
+        assert agreement.disagreement(seen, expected) is None, look[0]
 
 
 def node(program, folder):
@@ -131,18 +134,28 @@ def node(program, folder):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_printed_javascript_agrees_over_500_steps(name, tmp_path):
-    grads = np.concatenate([agreement.gradients(seed) for seed in (0, 1, 2)])[:500]
-    for variable in ("W", "b"):
+    variables = rule_of(name).variables
+    for variable in variables:
         text = rule_of(name).javascript(variable)
         (tmp_path / f"{variable}.mjs").write_text(text, encoding="utf-8")
-    settings = agreement.settings(name)
+    looks = [
+        (
+            setting,
+            shape,
+            np.concatenate([agreement.gradients(shape, seed) for seed in range(3)])[:500],
+        )
+        for setting, shape in agreement.shaped(name)
+    ]
+    imports = [f'import {{ step as {one} }} from "./{one}.mjs";' for one in variables]
+    starts = {str(shape): agreement.start(shape).tolist() for _, shape, _ in looks}
+    grads = {str(shape): grads.tolist() for _, shape, grads in looks}
     program = f"""
-        import {{ step as W }} from "./W.mjs";
-        import {{ step as b }} from "./b.mjs";
-        const grads = {json.dumps(grads.tolist())};
-        const runs = {json.dumps(settings)}.flatMap((hyper) => [W, b].map((step) => {{
-          let param = {json.dumps(agreement.start().tolist())}, state = {{}};
-          return grads.map((grad) => {{
+        {" ".join(imports)}
+        const starts = {json.dumps(starts)}, grads = {json.dumps(grads)};
+        const looks = {json.dumps([(setting, str(shape)) for setting, shape, _ in looks])};
+        const runs = looks.flatMap(([hyper, shape]) => [{", ".join(variables)}].map((step) => {{
+          let param = starts[shape], state = {{}};
+          return grads[shape].map((grad) => {{
             [param, state] = step(param, grad, state, hyper);
             return {{ param, ...state }};
           }});
@@ -150,9 +163,9 @@ def test_printed_javascript_agrees_over_500_steps(name, tmp_path):
         console.log(JSON.stringify(runs));
     """
     runs = node(textwrap.dedent(program), tmp_path)
-    assert len(runs) == 2 * len(settings)
+    assert len(runs) == len(variables) * len(looks)
     for index, run in enumerate(runs):
-        setting = settings[index // 2]
+        setting, _, grads = looks[index // len(variables)]
         expected = agreement.run_step(OPTIMIZERS[name].step, setting, grads)
         seen = [{key: np.array(value) for key, value in one.items()} for one in run]
         assert agreement.disagreement(seen, expected) is None, setting
@@ -459,17 +472,18 @@ def test_a_trace_is_the_numpy_step_with_the_numbers_between():
     grads = [0.5, -0.4, 0.3]
     for name in NAMES:
         hyper, codes = cases.having(name, lr=0.1, weight_decay=0.2), rule_of(name).symbols
-        moments = rule_of(name).trace(1.0, grads, **hyper)
-        param, state = 1.0, {}
+        one = np.ones(cases.shape_for(name, ()))
+        moments = rule_of(name).trace(one, [one * grad for grad in grads], **hyper)
+        param, state = one, {}
         by_call = [(moments[-len(grads) + index]) for index in range(len(grads))]
-        for grad, moment in zip(grads, by_call, strict=True):
+        for grad, moment in zip([one * grad for grad in grads], by_call, strict=True):
             param, state = OPTIMIZERS[name].step(param, grad, state, **hyper)
             assert moment.values["W"] == pytest.approx(param, rel=1e-14)
             kept = {one.code: moment.values[latex] for latex, one in codes.items()
                     if one.kind == "state" and one.of in ("W", "")}  # fmt: skip
             assert kept.keys() == state.keys() - {"step"}
             for code, value in kept.items():
-                assert value == pytest.approx(float(state[code]), rel=1e-14)
+                assert value == pytest.approx(state[code], rel=1e-14)
             assert moment.lines[-1].value == moment.values[moment.lines[-1].statement.target]
 
 
@@ -545,7 +559,7 @@ def test_what_adopt_changes():
 
 def test_a_rule_does_not_differ_from_itself():
     for name in NAMES:
-        for variable in ("W", "b"):
+        for variable in rule_of(name).variables:
             assert rows(name, name, variable) == []
 
 

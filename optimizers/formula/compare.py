@@ -83,7 +83,8 @@ def aligned(before, after):
         if j in kept:
             removed(i)
         spans = changed(before[i].latex, statement.latex)
-        kind = "changed" if any(spans) else "same"
+        times = [one.repeat and one.repeat.times for one in (before[i], statement)]
+        kind = "changed" if any(spans) or times[0] != times[1] else "same"
         rows.append(Difference(kind, before[i], statement, j not in kept, *spans))
     removed(len(before))
     # Among neighbours, what went stands above what came in its place.

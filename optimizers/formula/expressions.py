@@ -12,15 +12,13 @@ import sympy
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 
+from . import matrices
+from .matrices import NUMBER, UNKNOWN, frobenius, is_matrix, matmul, norm, transpose
 from .source import Math, Source
 
 
 class clip(sympy.Function):
     """clip(x, low, high): x, but at least low and at most high."""
-
-
-class norm(sympy.Function):
-    """The Euclidean norm of a whole array."""
 
 
 class Occurrence(NamedTuple):
@@ -68,7 +66,10 @@ OPERAND = (
     r" \operatorname{sign}(), |·| or \lVert·\rVert"
 )
 # Spelled by others of the list.
-IMPLIED = {"SEMICOLON", "PERIOD", "DIGIT_UP", "LETTER_UP", "TEXT_UP", "LPAR", "LSQB", "LCURLY"}
+IMPLIED = {
+    *("SEMICOLON", "PERIOD", "DIGIT_UP", "LETTER_UP", "TEXT_UP", "TOP_UP"),
+    *("LPAR", "LSQB", "LCURLY"),
+}
 OPENS_OPERAND = {
     "ASSIGN", "TIMES", "PLUS", "MINUS", "SLASH", "COMMA", "SEMICOLON", "NEWLINE", "LPAR", "LSQB",
     "LBRACE", "LCURLY", "ABS_OPEN", "NORM_OPEN", "CARET", "MAX", "MIN", "CLIP", "SIGN",
@@ -115,13 +116,14 @@ def parser():
     )
 
 
-def formulas(source, math, names):
+def formulas(source, math, table, shapes=None):
     r"""The mentions and assignments of one piece of mathematics.
 
     Args:
         source: the text, for errors.
         math: the piece.
-        names: the LaTeX of every known symbol.
+        table: the known symbols, by LaTeX.
+        shapes: the shapes of the matrices so far, by LaTeX; those of this piece are added.
 
     Returns:
         A list of `Formula`.
@@ -132,8 +134,9 @@ def formulas(source, math, names):
 
     Example:
         >>> from .source import Math, Source
-        >>> text = r"W := W - \alpha dW / 2"
-        >>> [formula] = formulas(Source(text, "", 1), Math(text, 0, ""), {"W", r"\alpha", "dW"})
+        >>> from .symbols import symbols_for
+        >>> text, table = r"W := W - \alpha dW / 2", {one.latex: one for one in symbols_for()}
+        >>> [formula] = formulas(Source(text, "", 1), Math(text, 0, ""), table)
         >>> print(formula.target.latex, formula.expression, sep=" := ")
         W := W - \alpha*dW/2
     """
@@ -142,7 +145,7 @@ def formulas(source, math, names):
     except UnexpectedInput as error:
         raise unexpected(source, math, error) from None
     found = [
-        Builder(source, math.start, names).formula(child)
+        Builder(source, math.start, table, {} if shapes is None else shapes).formula(child)
         for child in tree.children
         if isinstance(child, Tree)
     ]
@@ -182,8 +185,8 @@ def unexpected(source, math, error):
 class Builder:
     """Builds the expression of one parse tree and notes the symbols that it reads."""
 
-    def __init__(self, source, offset, names):
-        self.source, self.offset, self.names = source, offset, names
+    def __init__(self, source, offset, table, shapes):
+        self.source, self.offset, self.table, self.shapes = source, offset, table, shapes
         self.reads = []
 
     def error(self, message, node, accepted):
@@ -203,17 +206,33 @@ class Builder:
             target = self.occurrence(left)
         start, end = extent(tree)
         expression = self.build(right)
+        if target:
+            self.note_shape(target.latex, expression, tree)
         return Formula(target, self.reads, expression, tree, self.offset + start, self.offset + end)
+
+    def shape(self, expression):
+        return matrices.shape_of(expression, self.table, self.shapes)
+
+    def note_shape(self, latex, expression, tree):
+        """What is assigned fits the symbol; a matrix has the shape of the first that is."""
+        value = self.shape(expression)
+        own = self.shape(sympy.Symbol(latex))
+        try:
+            matrices.check_assignment(latex, own, value)
+        except matrices.Mismatch as error:
+            raise self.error(error.args[0], tree.children[2], error.args[1]) from None
+        if own == UNKNOWN:
+            self.shapes[latex] = value if is_matrix(value) else matrices.PARAMETER
 
     def occurrence(self, node):
         """The symbol that a node names, checked against the known names."""
         latex = name_of(node)
         time = ""
-        if latex not in self.names:
+        if latex not in self.table:
             latex, time = without_time(latex)
-        if latex not in self.names:
+        if latex not in self.table:
             message = f"unknown symbol `{name_of(node)}`"
-            accepted = "one of " + "  ".join(sorted(self.names, key=str.lower))
+            accepted = "one of " + "  ".join(sorted(self.table, key=str.lower))
             if (word := name_of(node).removeprefix("\\")) in ("sign", "clip"):
                 accepted = rf"\operatorname{{{word}}}(…)"
             raise self.error(message, node, accepted)
@@ -230,32 +249,69 @@ class Builder:
             digits = str(node.children[0])
             return sympy.Float(digits) if "." in digits else sympy.Integer(digits)
         if node.data == "power":
-            return self.power(*node.children)
+            return self.power(node)
         if node.data == "unclear":
             message = "after a/b, is this above or below the line?"
             raise self.error(message, node, r"\frac{}{}, or brackets: a/(b c), (a/b) c")
         if node.data == "juxtapose":
             self.refuse_call(*node.children)
-        if node.data == "norm" and str(node.children[-1]) not in NORMS:
+        if node.data == "norm" and str(node.children[-1]) not in NORMS + FROBENIUS:
             raise self.error("a norm other than the Euclidean", node.children[-1], "_2 or nothing")
         parts = [self.build(child) for child in subtrees(node)]
+        if node.data == "norm":
+            return self.norm(node, *parts)
         if node.data in COUNTS and len(parts) not in COUNTS[node.data]:
             expected = " or ".join(map(str, COUNTS[node.data]))
             message = f"{len(parts)} arguments to {node.data}"
             raise self.error(message, node, f"{expected}, parted by commas")
+        shapes = [self.shape(part) for part in parts]
+        if any(map(is_matrix, shapes)):
+            sign = str(node.children[1]) if node.data == "times" else ""
+            self.check(node, shapes, sign)
+            if node.data == "juxtapose" and NUMBER not in shapes:
+                return matmul(*parts)
         return BUILD[node.data](*parts)
 
-    def power(self, base, up):
+    def check(self, node, shapes, sign=""):
+        """Refuse what matrices do not do, at a node."""
+        try:
+            matrices.check(node.data, shapes, sign)
+        except matrices.Mismatch as error:
+            raise self.error(error.args[0], node, error.args[1]) from None
+
+    def norm(self, node, inner):
+        """The norm of an array, or the one that is named of a matrix."""
+        named = str(node.children[-1]) in FROBENIUS
+        if is_matrix(self.shape(inner)) and not named:
+            raise self.error("of a matrix, which norm?", node, r"\lVert·\rVert_F")
+        if named and not is_matrix(self.shape(inner)):
+            message = "the Frobenius norm of what is no matrix"
+            raise self.error(message, node.children[-1], "_2 or nothing")
+        return frobenius(inner) if named else norm(inner)
+
+    def power(self, node):
+        base, up = node.children
         base = self.build(base)
+        matrix = is_matrix(self.shape(base))
+        if isinstance(up, Token) and up.type == "TOP_UP":
+            if not matrix:
+                raise self.error("the transpose of what is no matrix", node, "a matrix, such as X")
+            return transpose(base)
+        exponent = self.exponent(up)
+        if matrix or is_matrix(self.shape(exponent)):
+            self.check(node, [self.shape(base), self.shape(exponent)])
+        return sympy.Pow(base, exponent, evaluate=False)
+
+    def exponent(self, up):
         if isinstance(up, Tree):
-            return sympy.Pow(base, self.build(up.children[2]), evaluate=False)
+            return self.build(up.children[2])
         # ^2 or ^t: the token holds the sign and one character or command.
         latex = up[1:].lstrip()
         if latex.isdigit():
-            return sympy.Pow(base, sympy.Integer(latex), evaluate=False)
+            return sympy.Integer(latex)
         start = up.end_pos - len(latex)
         name = Token("NAME", latex, start_pos=start, end_pos=up.end_pos)
-        return sympy.Pow(base, self.build(Tree("symbol", [name])), evaluate=False)
+        return self.build(Tree("symbol", [name]))
 
     def refuse_call(self, left, right):
         """W (t - 1) is a product to the grammar, but its reader may mean W at t - 1."""
@@ -269,6 +325,7 @@ class Builder:
             raise self.error(message, right, r"\cdot before the bracket, or the index _{t}, _{t-1}")
 
 
+FROBENIUS = ("_F", "_{F}")
 NORMS = ("_2", "_{2}", "|", "\\|", "\\rVert", "\\Vert")
 COUNTS = {"maximum": (2, 3), "minimum": (2, 3), "clip": (3,), "sign": (1,)}
 
@@ -309,7 +366,6 @@ BUILD = {
     "clip": clip,
     "sign": lambda inner: sympy.sign(inner, evaluate=False),
     "absolute": lambda inner: sympy.Abs(inner, evaluate=False),
-    "norm": norm,
 }
 
 
@@ -401,7 +457,7 @@ def occurrences(latex, symbols):
         [('betas[0]', 0, 7), ('step', 8, 9)]
     """
     table = {symbol.latex: symbol for symbol in symbols}
-    found = formulas(Source(latex, "<formula>", 1), Math(latex, 0, ""), table.keys())
+    found = formulas(Source(latex, "<formula>", 1), Math(latex, 0, ""), table)
     places = [one for formula in found for one in [formula.target, *formula.reads] if one]
     return [(table[one.latex], one.start, one.end) for one in sorted(places, key=by_start)]
 

@@ -7,8 +7,10 @@ NumPy's functions, Initialize and the state.
 import json
 import re
 
+import numpy as np
 from sympy.printing.jscode import JavascriptCodePrinter
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
 SETTINGS = {"order": "none", "allow_unknown_functions": True}
@@ -30,6 +32,12 @@ const each = (f, ...xs) => {
 """,
     "power": "const power = (x, y) => (y === null ? Infinity : Math.pow(x, y));\n",
     "clip": "const clip = (x, low, high) => Math.min(Math.max(x, low), high);\n",
+    "matmul": """// The product of two matrices, arrays of rows.
+const matmul = (x, y) =>
+  Array.from(x, (row) =>
+    Array.from(y[0], (_, j) => row.reduce((sum, value, i) => sum + value * y[i][j], 0)));
+""",
+    "transpose": "const transpose = (x) => Array.from(x[0], (_, j) => Array.from(x, (row) => row[j]));\n",
     "norm": """const norm = (x) => Math.sqrt([x].flat(Infinity).reduce((sum, y) => sum + y * y, 0));
 """,
 }
@@ -88,19 +96,34 @@ class Python(PythonCodePrinter):
     def _print_norm(self, call):
         return f"np.linalg.norm(np.ravel({self._print(call.args[0])}))"
 
+    def _print_frobenius(self, call):
+        return self._print_call("np.linalg.norm", call)
+
+    def _print_matmul(self, call):
+        return self._print_call("np.matmul", call)
+
+    def _print_transpose(self, call):
+        return self._print_call("np.transpose", call)
+
 
 class JavaScript(JavascriptCodePrinter):
-    """Expressions as JavaScript over numbers; a norm, which needs all of an array, goes before."""
+    """Expressions as JavaScript over numbers; what needs all of an array goes before."""
 
     def __init__(self, rule):
         super().__init__(SETTINGS)
-        self.rule, self.norms, self.printed = rule, [], 0
+        self.rule, self.whole, self.printed = rule, [], 0
 
     def hoisted(self):
-        """The lines that compute the norms printed since the last call."""
-        for index in range(self.printed, len(self.norms)):
-            yield f"const norm{index + 1} = {self.norms[index]};"
-        self.printed = len(self.norms)
+        """The lines that compute the norms and products of matrices printed since the last call."""
+        for name, code in self.whole[self.printed :]:
+            yield f"const {name} = {code};"
+        self.printed = len(self.whole)
+
+    def _hoist(self, function, call):
+        arguments = ", ".join(self.each(part) for part in call.args)
+        name = f"{function}{len(self.whole) + 1}"
+        self.whole.append((name, f"{function}({arguments})"))
+        return name
 
     def _print_Symbol(self, symbol):
         return named(self.rule, symbol)
@@ -117,14 +140,25 @@ class JavaScript(JavascriptCodePrinter):
         return f"Math.sign({self._print(call.args[0])})"
 
     def _print_norm(self, call):
-        self.norms.append(f"norm({self.each(call.args[0])})")
-        return f"norm{len(self.norms)}"
+        return self._hoist("norm", call)
+
+    _print_frobenius = _print_norm
+
+    def _print_matmul(self, call):
+        return self._hoist("matmul", call)
+
+    def _print_transpose(self, call):
+        return self._hoist("transpose", call)
 
     def each(self, expression, also=()):
         """An expression over arrays; `also` are those whose shape it takes."""
         body = self._print(expression)
         own = {one for one in expression.free_symbols if self.rule.symbols[one.name].of}
-        names = [one for one in {named(self.rule, one) for one in own} if occurs(one, body)]
+        names = {named(self.rule, one) for one in own}
+        names |= {name for name, code in self.whole if not code.startswith("norm")}
+        names = {one for one in names if occurs(one, body)}
+        if names == {body}:
+            return body
         arrays = ", ".join(sorted({*names, *also}))
         return f"each(({arrays}) => {body}, {arrays})" if arrays else body
 
@@ -138,6 +172,8 @@ class Numbers(LatexPrinter):
 
     def _print_Symbol(self, symbol):
         value = self.reads[symbol.name]
+        if np.ndim(value):
+            return matrix(value, self.digits)
         text = number(value, self.digits)
         # A sign or a product in a product or a power would be misread.
         return rf"\left({text}\right)" if re.search(r"-|\^", text) else text
@@ -147,6 +183,15 @@ class Numbers(LatexPrinter):
 
     def _print_norm(self, call):
         return rf"\left\lVert {self._print(call.args[0])} \right\rVert"
+
+    def _print_frobenius(self, call):
+        return self._print_norm(call) + "_F"
+
+    def _print_matmul(self, call):
+        return r" \, ".join(self.parenthesize(part, PRECEDENCE["Mul"]) for part in call.args)
+
+    def _print_transpose(self, call):
+        return rf"{self.parenthesize(call.args[0], PRECEDENCE['Pow'])}^\top"
 
 
 def occurs(name, code):
@@ -170,11 +215,22 @@ def number(value, digits):
     return ten if mantissa == "1" else rf"{mantissa} \cdot {ten}"
 
 
+def matrix(value, digits):
+    r"""A matrix of numbers in LaTeX.
+
+    Example:
+        >>> print(matrix([[1.0, 0.25], [-2.0, 0.0]], 3))
+        \begin{pmatrix} 1 & 0.25 \\ -2 & 0 \end{pmatrix}
+    """
+    rows = (" & ".join(number(one, digits) for one in row) for row in value)
+    return r"\begin{pmatrix} " + r" \\ ".join(rows) + r" \end{pmatrix}"
+
+
 def worked(line, digits=4):
     r"""A line that ran, with its numbers put in.
 
     Args:
-        line: a `Line` of `Rule.trace`, run on numbers rather than arrays.
+        line: a `Line` of `Rule.trace`, run on numbers or on matrices.
         digits: significant digits, at least 1.
 
     Returns:
@@ -187,7 +243,7 @@ def worked(line, digits=4):
         V_{dw} = 0.9 \cdot 0 + \left(1 - 0.9\right) \cdot \left(-0.5\right) = -0.05
     """
     arithmetic = Numbers(line.reads, digits).doprint(line.statement.expression)
-    value = number(line.value, digits)
+    value = (matrix if np.ndim(line.value) else number)(line.value, digits)
     same = "" if arithmetic == value else f" = {value}"
     return f"{line.statement.target} = {arithmetic}{same}"
 
@@ -218,12 +274,19 @@ def python(rule, variable=None):
     """
     variable, printer = variable or rule.variables[0], Python(rule)
 
+    def line(one):
+        code = printer.doprint(one.expression)
+        like_param = one.section == "initialize" and one.variable
+        if like_param and not any_array(rule, one.expression):
+            code = f"np.full_like(param, {code})"
+        return f"{rule.symbols[one.target].code} = {code}  # {one.path}:{one.line}"
+
     def lines(section):
-        for one in rule.lines(variable, section):
-            code = printer.doprint(one.expression)
-            if section == "initialize" and one.variable and not any_array(rule, one.expression):
-                code = f"np.full_like(param, {code})"
-            yield f"{rule.symbols[one.target].code} = {code}  # {one.path}:{one.line}"
+        for repeat, statements in rule.blocks(variable, section):
+            code = list(map(line, statements))
+            if repeat:
+                code = [f"for _ in range({printer.doprint(repeat.times)}):", *indent(code)]
+            yield from code
 
     keywords = [
         f"{name}={rule.defaults[name]!r}" if name in rule.defaults else name
@@ -231,6 +294,8 @@ def python(rule, variable=None):
     ]
     signature = ", ".join(["param, grad, state, *", *keywords, "maximize=False"])
     body = ["if maximize:", "    grad = -grad"]
+    if rule.matrix:
+        body += ["rows, columns = param.shape"]
     load = [f'{name} = state["{name}"]' for name in rule.states]
     begin = list(lines("initialize"))
     states = "".join(f', "{name}": {name}' for name in rule.states)
@@ -273,13 +338,20 @@ def javascript(rule, variable=None):
     """
     variable, printer = variable or rule.variables[0], JavaScript(rule)
 
+    def line(one):
+        like_param = one.section == "initialize" and one.variable
+        like_param = like_param and not any_array(rule, one.expression)
+        code = printer.each(one.expression, ["param"] if like_param else [])
+        yield from printer.hoisted()
+        yield f"{rule.symbols[one.target].code} = {code}; // {one.path}:{one.line}"
+
     def lines(section):
-        for one in rule.lines(variable, section):
-            like_param = section == "initialize" and one.variable
-            like_param = like_param and not any_array(rule, one.expression)
-            code = printer.each(one.expression, ["param"] if like_param else [])
-            yield from printer.hoisted()
-            yield f"{rule.symbols[one.target].code} = {code}; // {one.path}:{one.line}"
+        for repeat, statements in rule.blocks(variable, section):
+            code = [text for one in statements for text in line(one)]
+            if repeat:
+                head = f"for (let i = 0; i < {printer.doprint(repeat.times)}; i++) {{"
+                code = [head, *indent(code, 2), "}"]
+            yield from code
 
     names = ", ".join([*rule.hyperparameters, "maximize"])
     states = "".join(f", {name}" for name in rule.states)
@@ -296,6 +368,7 @@ def javascript(rule, variable=None):
             if name not in rule.defaults
         ),
         "if (maximize) grad = each((grad) => -grad, grad);",
+        *(["const rows = param.length, columns = param[0].length;"] if rule.matrix else []),
         *([f"let {', '.join(own)};"] if own else []),
     ]
     if rule.initialize_reads_gradient:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .expressions import Formula, formulas
-from .rule import Rule, Statement
+from .rule import Repeat, Rule, Statement, blocks
 from .source import WORDS, Source, pieces_of_math
 from .symbols import symbols_for
 
@@ -46,11 +46,11 @@ def read(text, *, path="<formula>", line=1, symbols=None, defaults=None):
     """
     source = Source(text, str(path), line)
     table = {symbol.latex: symbol for symbol in symbols or symbols_for()}
-    found = [
-        Item(formula, math.section)
-        for math in pieces_of_math(source)
-        for formula in formulas(source, math, table.keys())
-    ]
+    found, shapes = [], {}
+    for math in pieces_of_math(source):
+        repeat = how_often(source, math.repeat, table) if math.repeat else None
+        for formula in formulas(source, math, table, shapes):
+            found.append(Item(formula, math.section, repeat))
     items = [item for item in found if item.formula.target]
     if not items:
         raise source.error(
@@ -60,15 +60,22 @@ def read(text, *, path="<formula>", line=1, symbols=None, defaults=None):
         check(source, table, items)
     check_mentions(source, table, items, [item for item in found if not item.formula.target])
 
-    used = {one.latex for item in items for one in [item.formula.target, *item.formula.reads]}
+    used = used_by(items)
     statements = []
-    for formula, section in items:
+    for formula, section, repeat in items:
         at = source.where(formula.start)
         target = formula.target.latex
         latex = text[formula.start : formula.end]
         statements.append(
             Statement(
-                latex, source.path, *at, section, table[target].of, target, formula.expression
+                latex,
+                source.path,
+                *at,
+                section,
+                table[target].of,
+                target,
+                formula.expression,
+                repeat,
             )
         )
     chosen = {latex: symbol for latex, symbol in table.items() if latex in used}
@@ -133,6 +140,24 @@ class Item(NamedTuple):
 
     formula: Formula
     section: str
+    repeat: Repeat | None
+
+
+def used_by(items):
+    """The symbols that some formulas use, those that say how often included."""
+    used = {one.latex for item in items for one in [item.formula.target, *item.formula.reads]}
+    return used | {name for item in items if item.repeat for name in item.repeat.reads}
+
+
+def how_often(source, math, table):
+    """The repetition that a piece of mathematics counts: by a number or a hyper-parameter."""
+    [*first, count] = formulas(source, math, table)
+    times = count.expression
+    known = times.is_Symbol and table[times.name].kind == "hyper-parameter"
+    if first or count.target or not (known or times.is_Integer):
+        accepted = "a whole number or a hyper-parameter, such as $k$"
+        raise refuse(source, count, "how often is this repeated?", accepted)
+    return Repeat(times, source.where(math.start))
 
 
 def refuse(source, place, message, accepted):
@@ -140,8 +165,11 @@ def refuse(source, place, message, accepted):
     return source.error(message, place.start, place.end, accepted)
 
 
+# What is computed anew in each iteration.
+WITHIN = ("intermediate", "matrix")
 # Why a symbol of a kind is not assigned to.
 NOT_ASSIGNED = {
+    "size": "a size, which is the parameter's",
     "hyper-parameter": "a hyper-parameter, which the caller gives",
     "iteration": "the iteration, which counts itself",
     "group": "a group of symbols, for prose only",
@@ -150,11 +178,11 @@ NOT_ASSIGNED = {
 
 def check_places(source, table, items):
     """Each assignment stands in a section, to a symbol that can be assigned, of one parameter."""
-    if {section for _, section in items} == {"initialize"}:
+    if {section for _, section, _ in items} == {"initialize"}:
         last = items[-1].formula
         message = "all lines are in Initialize, for none above begins with 'On iteration'"
         raise refuse(source, last, message, "'On iteration' or 'در تکرار' where a line begins")
-    for formula, section in items:
+    for formula, section, _ in items:
         target = table[formula.target.latex]
         if not section:
             raise refuse(source, formula, "an assignment before any section", WORDS)
@@ -182,10 +210,13 @@ def check_places(source, table, items):
 def check_times(source, table, items):
     """Indices of time say what the order of the lines says: then x_t is x, in place."""
     styles, assigned = {}, set()
-    for formula, section in items:
+    for formula, section, repeat in items:
         target = formula.target
         for one in [*formula.reads, target]:
             kind = table[one.latex].kind
+            if one.time and repeat:
+                message = "an index of time in a repetition, which stays in its iteration"
+                raise refuse(source, one, message, one.latex)
             if one.time and kind in NOT_ASSIGNED:
                 message = f"`{one.latex}` is {NOT_ASSIGNED[kind]}: it has no index of time"
                 raise refuse(source, one, message, one.latex)
@@ -221,14 +252,18 @@ def check_times(source, table, items):
 
 def check_values(source, table, items):
     """Every symbol has a value when it is read, and every state when it is first updated."""
-    given = {"parameter", "gradient", "hyper-parameter"}
+    given = {"parameter", "gradient", "hyper-parameter", "size"}
     known = {latex for latex, symbol in table.items() if symbol.kind in given}
-    in_iteration = False
-    for formula, section in items:
+    in_iteration, before, inside = False, known, None
+    for formula, section, repeat in items:
+        if repeat != inside:
+            # What is first assigned to in a repetition may never be: it is repeated 0 times or more.
+            known = set(before) if inside else known
+            before, inside = set(known), repeat
         if section == "iteration" and not in_iteration:
             in_iteration = True
             # Of Initialize only states last.
-            known = {latex for latex in known if table[latex].kind != "intermediate"}
+            known = {latex for latex in known if table[latex].kind not in WITHIN}
             known |= {latex for latex, symbol in table.items() if symbol.kind == "iteration"}
         for read in formula.reads:
             if read.latex not in known:
@@ -251,8 +286,8 @@ def check_use(source, table, items):
     for variable in [one for one in owners if one]:
         # What all parameters share serves each.
         own = [item for item in items if table[item.formula.target.latex].of in (variable, "")]
-        loop = [item.formula for item in own if item.section == "iteration"]
-        begin = [item.formula for item in own if item.section == "initialize"]
+        loop = [item for item in own if item.section == "iteration"]
+        begin = [item for item in own if item.section == "initialize"]
         moved = {latex for latex, one in table.items() if one.kind == "parameter"}
         moved = {latex for latex in moved if table[latex].of == variable}
         # What an iteration reads of the one before it has to be alive at its end, and so on.
@@ -264,47 +299,64 @@ def check_use(source, table, items):
                 break
             alive = kept
         dead += unread(begin, alive)[0]
-        for formula in dead:
-            latex = formula.target.latex
-            below = (loop if formula in loop else begin)[::-1]
-            below = below[: below.index(formula)]
-            if any(one.target.latex == latex for one in below):
+        for item in dead:
+            latex = item.formula.target.latex
+            below = (loop if item in loop else begin)[::-1]
+            below = below[: below.index(item)]
+            if any(one.formula.target.latex == latex for one in below):
                 message = f"a line below replaces this `{latex}` before anything reads it"
             else:
                 message = f"`{latex}` is never used: nothing that moves {variable} reads it"
-            raise refuse(source, formula, message, "a line that has a part in the update, or none")
+            accepted = "a line that has a part in the update, or none"
+            raise refuse(source, item.formula, message, accepted)
         for latex, symbol in table.items():
             given = symbol.of == variable and symbol.kind in ("parameter", "gradient")
             if given and latex not in needed:
                 message = f"`{latex}` is never used: no line of {variable} reads it"
-                raise refuse(source, loop[0], message, f"lines that read {latex}")
+                raise refuse(source, loop[0].formula, message, f"lines that read {latex}")
 
 
 def unread(lines, alive):
     """Of some lines, last first, those whose value nobody reads; and what is read before them.
 
     Args:
-        lines: formulas in the order in which they run.
+        lines: items in the order in which they run.
         alive: the symbols that somebody reads after them.
 
     Returns:
-        The dead formulas, and the symbols that have to have a value before the first line.
+        The dead items, and the symbols that have to have a value before the first line.
     """
     dead, alive = [], set(alive)
-    for formula in reversed(lines):
-        if formula.target.latex in alive:
-            alive.discard(formula.target.latex)
-            alive |= {read.latex for read in formula.reads}
+    for repeat, block in reversed(blocks(lines)):
+        after = set(alive)
+        found, alive = unread_once(block, after)
+        while repeat and not alive <= after:
+            # What a pass reads of the one before it, that one has to leave; and there may be none.
+            after |= alive
+            found, alive = unread_once(block, after)
+        dead[:0] = found
+        if repeat:
+            alive |= after
+    return dead, alive
+
+
+def unread_once(lines, alive):
+    """The same of lines that run once."""
+    dead, alive = [], set(alive)
+    for item in reversed(lines):
+        if item.formula.target.latex in alive:
+            alive.discard(item.formula.target.latex)
+            alive |= {read.latex for read in item.formula.reads}
         else:
-            dead.insert(0, formula)
+            dead.insert(0, item)
     return dead, alive
 
 
 def check_mentions(source, table, items, mentions):
     """What the prose mentions, some line uses."""
-    used = {one.latex for item in items for one in [item.formula.target, *item.formula.reads]}
+    used = used_by(items)
     codes = {table[latex].code for latex in used}
-    for formula, _ in mentions:
+    for formula, *_ in mentions:
         for read in formula.reads:
             symbol = table[read.latex]
             in_use = symbol.code in codes if symbol.kind == "group" else read.latex in used

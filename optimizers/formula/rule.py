@@ -4,14 +4,33 @@ import math
 import operator
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 import sympy
 
 from . import printers
-from .expressions import clip, divides, norm
+from .expressions import clip, divides
+from .matrices import frobenius, matmul, norm, transpose
 from .symbols import Symbol
+
+
+class Repeat(NamedTuple):
+    """A repetition of some lines.
+
+    Args:
+        times: how often: a SymPy number or the symbol of a hyper-parameter.
+        at: where that stands, as (line, column), which tells one repetition from the next.
+    """
+
+    times: sympy.Expr
+    at: tuple
+
+    @property
+    def reads(self):
+        """The symbols that say how often, in LaTeX."""
+        return {symbol.name for symbol in self.times.free_symbols}
 
 
 class Statement(NamedTuple):
@@ -26,6 +45,7 @@ class Statement(NamedTuple):
         variable: the parameter that it serves, "W" or "b"; "" if it serves them all.
         target: the symbol that it assigns to, in LaTeX.
         expression: what is assigned, a SymPy expression over LaTeX names.
+        repeat: the repetition that it stands in; None for once.
     """
 
     latex: str
@@ -36,6 +56,7 @@ class Statement(NamedTuple):
     variable: str
     target: str
     expression: sympy.Expr
+    repeat: Repeat | None = None
 
 
 class Line(NamedTuple):
@@ -80,7 +101,10 @@ class Rule:
     def __str__(self):
         text = []
         for section, title in (("initialize", "Initialize"), ("iteration", "On iteration t")):
-            chosen = [one.latex for one in self.statements if one.section == section]
+            chosen = [
+                f"repeat {one.repeat.times} times: {one.latex}" if one.repeat else one.latex
+                for one in self.lines(section=section)
+            ]
             text += [title, *(f"    {latex}" for latex in chosen)] if chosen else []
         return "\n".join(text)
 
@@ -105,6 +129,16 @@ class Rule:
         return list(dict.fromkeys(kinds))
 
     @property
+    def matrix(self):
+        """Whether the parameter has to be a matrix, of rows and columns."""
+        return any(one.kind in ("matrix", "size") for one in self.symbols.values())
+
+    @property
+    def elementwise(self):
+        """Whether each coordinate of a parameter moves by itself: no matrix and no norm is used."""
+        return not self.matrix and not any(one.expression.has(norm) for one in self.statements)
+
+    @property
     def initialize_reads_gradient(self):
         """Whether Initialize uses a gradient, and so takes the first call for itself."""
         return any(
@@ -122,6 +156,10 @@ class Rule:
             and section in (None, one.section)
         ]
 
+    def blocks(self, variable, section):
+        """The same as `blocks` of them."""
+        return blocks(self.lines(variable, section))
+
     def code(self, latex):
         """The name in the code of a symbol, such as "betas[1]"."""
         return self.symbols[latex].code
@@ -130,7 +168,7 @@ class Rule:
         r"""One step on NumPy arrays, out of place, called as the NumPy steps are.
 
         Args:
-            param: the parameter, an array of any shape.
+            param: the parameter, an array of any shape; of a rule of matrices, a matrix.
             grad: its gradient, of the same shape.
             state: what the last step returned; an empty dict starts.
             variable: whose lines run, one of `variables`; the first unless said.
@@ -142,6 +180,7 @@ class Rule:
 
         Raises:
             TypeError: a hyper-parameter is missing or unknown.
+            ValueError: the rule is one of matrices, and the parameter is none.
 
         Example:
             >>> from optimizers.formula import rule_of
@@ -229,10 +268,15 @@ class Rule:
         given = {"parameter": param, "gradient": -grad if maximize else grad}
         calls, options = state.get("step", 0), self._options(hyper)
         values, moments = {}, []
+        if self.matrix and np.ndim(param) != 2:
+            message = f"the rule moves matrices, and the parameter has the shape {np.shape(param)}"
+            raise ValueError(f"{self.statements[0].path}: {message}")
         for latex, symbol in self.symbols.items():
             if symbol.kind == "hyper-parameter":
                 name, _, index = symbol.code.rstrip("]").partition("[")
                 values[latex] = options[name][int(index)] if index else options[name]
+            elif symbol.kind == "size":
+                values[latex] = np.shape(param)[("rows", "columns").index(symbol.code)]
             elif symbol.of == variable and symbol.kind in given:
                 values[latex] = given[symbol.kind]
             elif symbol.of in (variable, "") and symbol.kind == "state" and calls:
@@ -252,7 +296,7 @@ class Rule:
                 {latex: t for latex, one in self.symbols.items() if one.kind == "iteration"}
             )
         ran = []
-        for statement in self.lines(variable, section):
+        for statement in self._unrolled(variable, section, values):
             names = [symbol.name for symbol in statement.expression.free_symbols]
             value = evaluate(statement.expression, values)
             has_shape = self.symbols[statement.target].of
@@ -267,6 +311,11 @@ class Rule:
             if self.symbols[latex].of == variable or latex in shared
         }
         return Moment(t, quantities, ran)
+
+    def _unrolled(self, variable, section, values):
+        """The statements of one section as they run, those in a repetition several times."""
+        for repeat, statements in self.blocks(variable, section):
+            yield from statements * (evaluate(repeat.times, values) if repeat else 1)
 
     def _state(self, values, state):
         """The new state, under the names of the code."""
@@ -283,6 +332,18 @@ class Rule:
             say = "unknown" if unknown else "missing"
             raise TypeError(f"{say} hyper-parameter: {', '.join(sorted(unknown or missing))}")
         return options
+
+
+def blocks(lines):
+    r"""Statements, or what has a `repeat` as they do, in runs of one repetition or of none.
+
+    Example:
+        >>> from .reader import read
+        >>> rule = read("On iteration $t$: repeat $3$ times: $W := W - dW$\n\n$W := W + W$")
+        >>> [(repeat.times if repeat else 1, len(run)) for repeat, run in blocks(rule.lines())]
+        [(3, 1), (1, 1)]
+    """
+    return [(repeat, list(run)) for repeat, run in groupby(lines, lambda one: one.repeat)]
 
 
 def power(base, exponent):
@@ -304,6 +365,9 @@ OPERATIONS = {
     sympy.sign: np.sign,
     clip: np.clip,
     norm: lambda inner: np.linalg.norm(np.ravel(inner)),
+    frobenius: np.linalg.norm,
+    matmul: np.matmul,
+    transpose: np.transpose,
 }
 
 

@@ -67,11 +67,19 @@ class Source(NamedTuple):
 
 
 class Math(NamedTuple):
-    """A piece of mathematics in a text: its LaTeX, where it starts, the section it stands in."""
+    """A piece of mathematics in a text.
+
+    Args:
+        latex: what stands between the dollar signs.
+        start: where it starts.
+        section: the section that it stands in.
+        repeat: the piece that says how often it is repeated; None for once.
+    """
 
     latex: str
     start: int
     section: str
+    repeat: "Math | None" = None
 
 
 # A section begins with a line that begins with one of these, whatever markup stands before it.
@@ -81,6 +89,11 @@ SECTIONS = {
 }
 WORDS = "'Initialize' or 'مقداردهی اولیه', then 'On iteration' or 'در تکرار'"
 
+# What a paragraph says from here on is repeated; how often stands in a formula.
+REPEAT = re.compile(r"(?:repeat|به\s+تعداد)\s+\$([^$\n]+)\$\s+(?:times\b|بار\b)", re.IGNORECASE)
+REPEATED = "'Repeat $k$ times:' or 'به تعداد $k$ بار:', and formulas in the same paragraph"
+PARAGRAPH = re.compile(r"\n\s*\n|\Z")
+
 # The first alternative that fits wins: code and comments are neither formulas nor prose.
 PIECES = re.compile(
     r"""(?P<skip>(?m:^[ ]*```.*?^[ ]*```) | `[^`]*` | <!--.*?--> | \\\$ )
@@ -88,6 +101,7 @@ PIECES = re.compile(
     | \\\[ (?P<bracket>.*?) \\\]
     | \\\( (?P<paren>.*?) \\\)
     | \$ (?P<inline>(?:[^$\n]|\n(?!\s*\n))+) \$
+    | (?P<repeat>\brepeat\b | \bبه\s+تعداد\b | \b(?:times|بار)\s*:)
     | (?P<stray>\$ | \\[A-Za-z\[\]()]+ | [_^]\{ | :=)
     | ^[ ]*(?:[>*_#\-\d.)]|<[^>]*>|\s)*?(?:(?P<initialize>INIT)|(?P<iteration>ITER))
     """.replace("INIT", SECTIONS["initialize"]).replace("ITER", SECTIONS["iteration"]),
@@ -105,18 +119,19 @@ def pieces_of_math(source):
         A list of `Math`; `section` is "initialize", "iteration" or, before either, "".
 
     Raises:
-        FormulaError: a dollar sign without its partner, LaTeX outside of dollar signs, or the
-            sections in another order.
+        FormulaError: a dollar sign without its partner, LaTeX outside of dollar signs, the
+            sections in another order, or a repetition of nothing.
 
     Example:
         >>> for math in pieces_of_math(Source("Initialize: $V = 0$\n\nOn iteration $t$:", "", 1)):
         ...     print(math)
-        Math(latex='V = 0', start=13, section='initialize')
-        Math(latex='t', start=35, section='iteration')
+        Math(latex='V = 0', start=13, section='initialize', repeat=None)
+        Math(latex='t', start=35, section='iteration', repeat=None)
     """
     # Arabic letters that keyboards put in the place of Persian ones; no position moves.
     text = source.text.replace("ي", "ی").replace("ك", "ک")
     found, section = [], ""
+    repeat, counted, until = None, -1, 0
     for match in PIECES.finditer(text):
         kind = match.lastgroup
         if kind in SECTIONS:
@@ -126,15 +141,23 @@ def pieces_of_math(source):
                 raise source.error(
                     message, start, match.end(), f"once each, in this order: {WORDS}"
                 )
-            section = kind
+            section, until = kind, 0
+        elif kind == "repeat" and match.start() > counted:
+            times, inside = REPEAT.match(text, match.start()), match.start() < until
+            until = PARAGRAPH.search(text, match.end()).start()
+            counted = times.end() if times else match.end()
+            if inside or not times or not re.search(r"\$|\\[\[(]", text[counted:until]):
+                message = "a repetition that does not say how often, or of what, or inside another"
+                raise source.error(message, match.start(), counted, REPEATED)
+            repeat = Math(source.text[slice(*times.span(1))], times.start(1), section)
         elif kind == "stray":
             if match[0] == "$":
                 message, accepted = "a dollar sign without its partner", r"$…$; as a sign, \$"
             else:
                 message, accepted = "LaTeX outside of a formula", r"$…$, $$…$$ or \[…\] around it"
             raise source.error(message, match.start(), match.end(), accepted)
-        elif kind != "skip":
-            found.append(
-                Math(source.text[match.start(kind) : match.end(kind)], match.start(kind), section)
-            )
+        elif kind not in ("skip", "repeat"):
+            start, end = match.span(kind)
+            inside = repeat if start < until and start > repeat.start else None
+            found.append(Math(source.text[start:end], start, section, inside))
     return found

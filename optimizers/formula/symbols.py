@@ -32,12 +32,16 @@ class Symbol(NamedTuple):
     of: str = ""
 
 
-# Each kind with its name in Persian. A `group` speaks of several symbols at once, in prose only.
+# Each kind with its name in Persian. A `matrix` is an intermediate whose products are those of
+# matrices, a `size` is one of the parameter's. A `group` speaks of several symbols at once, in
+# prose only.
 KINDS = {
     "parameter": "پارامتر",
     "gradient": "گرادیان",
     "state": "حالت",
     "intermediate": "مقدار میانی",
+    "matrix": "ماتریس",
+    "size": "اندازه",
     "hyper-parameter": "ابرپارامتر",
     "iteration": "تکرار",
     "group": "نام گروهی",
@@ -70,7 +74,7 @@ SYMBOLS = (
     Symbol(r"\mu^{\text{next}}", "mu_next", "intermediate", "share of momentum in the next iteration", "سهم تکانه در تکرار بعدی"),
     Symbol(r"\rho_{\infty}", "rho_inf", "intermediate", "how many gradients the second moment averages in the long run, 5 if fewer", "شمار گرادیان‌هایی که گشتاور دوم در درازمدت از آن‌ها میانگین می‌گیرد؛ اگر کمتر باشد ۵"),
     Symbol(r"\rho", "rho_t", "intermediate", "how many gradients the second moment averages by now, 5 if fewer", "شمار گرادیان‌هایی که گشتاور دوم تاکنون از آن‌ها میانگین گرفته است؛ اگر کمتر باشد ۵"),
-    Symbol("k", "rectified", "intermediate", "1 once there are gradients enough to divide by their root mean square, else 0", "اگر گرادیان‌ها برای تقسیم بر ریشهٔ میانگین مربعشان بس باشند ۱، وگرنه ۰"),
+    Symbol("q", "rectified", "intermediate", "1 once there are gradients enough to divide by their root mean square, else 0", "اگر گرادیان‌ها برای تقسیم بر ریشهٔ میانگین مربعشان بس باشند ۱، وگرنه ۰"),
     Symbol("r", "rect", "intermediate", "rectification: shortens the step while the second moment is unsure", "ضریب اصلاح؛ تا وقتی گشتاور دوم نامطمئن است گام را کوتاه می‌کند"),
     Symbol(r"V_{dw}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the weights, corrected for its start at zero", "گشتاور اول وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
     Symbol(r"V_{db}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the bias, corrected for its start at zero", "گشتاور اول بایاس پس از تصحیح اثر شروع از صفر", "b"),
@@ -82,6 +86,8 @@ SYMBOLS = (
     Symbol(r"\Delta_{db}", "delta", "intermediate", "step of the bias, before the learning rate", "گام بایاس پیش از ضرب در نرخ یادگیری", "b"),
     Symbol(r"V_{dw}^{\text{ahead}}", "ahead", "intermediate", "first moment of the weights one iteration ahead, corrected", "گشتاور اول وزن‌ها یک تکرار جلوتر، پس از تصحیح", "W"),
     Symbol(r"V_{db}^{\text{ahead}}", "ahead", "intermediate", "first moment of the bias one iteration ahead, corrected", "گشتاور اول بایاس یک تکرار جلوتر، پس از تصحیح", "b"),
+    Symbol("X", "update", "matrix", "direction of the step, a matrix of the shape of the weights", "جهت گام؛ ماتریسی هم‌شکل وزن‌ها", "W"),
+    Symbol("A", "gram", "matrix", "products of the rows of X with each other", "حاصل‌ضرب‌های داخلی سطرهای X با یکدیگر", "W"),
     Symbol("V", "exp_avg", "group", "first moments, of the weights and of the bias", "گشتاورهای اول وزن‌ها و بایاس"),
     Symbol("V", "momentum_buffer", "group", "momenta, of the weights and of the bias", "تکانه‌های وزن‌ها و بایاس"),
     Symbol("S", "exp_avg_sq", "group", "second moments, of the weights and of the bias", "گشتاورهای دوم وزن‌ها و بایاس"),
@@ -99,6 +105,12 @@ SYMBOLS = (
     Symbol(r"\delta", "decouple", "hyper-parameter", "1 if weight decay is decoupled from the gradient, else 0", "اگر کاهش وزن‌ها از گرادیان جدا باشد ۱، وگرنه ۰"),
     Symbol(r"\psi", "momentum_decay", "hyper-parameter", "how fast the share of momentum grows to its full size", "سرعت رسیدن سهم تکانه به اندازهٔ کامل خود"),
     Symbol("c", "clip_exp", "hyper-parameter", "exponent of the bound of clipping, which is t to this power", "توان کران برش؛ کران برابر t به توان این عدد است"),
+    Symbol("a_1", "ns_coefficients[0]", "hyper-parameter", "Newton–Schulz coefficient of a singular value", "ضریب خود مقدار تکین در روش نیوتون–شولتس"),
+    Symbol("a_3", "ns_coefficients[1]", "hyper-parameter", "Newton–Schulz coefficient of its third power", "ضریب توان سوم مقدار تکین در روش نیوتون–شولتس"),
+    Symbol("a_5", "ns_coefficients[2]", "hyper-parameter", "Newton–Schulz coefficient of its fifth power", "ضریب توان پنجم مقدار تکین در روش نیوتون–شولتس"),
+    Symbol("k", "ns_steps", "hyper-parameter", "number of Newton–Schulz iterations in one step", "تعداد تکرارهای نیوتون–شولتس در هر گام"),
+    Symbol(r"n_{\text{rows}}", "rows", "size", "number of rows of the weights, which is the number of outputs of a layer", "تعداد سطرهای وزن‌ها که همان تعداد خروجی‌های لایه است"),
+    Symbol(r"n_{\text{columns}}", "columns", "size", "number of columns of the weights, which is the number of inputs of a layer", "تعداد ستون‌های وزن‌ها که همان تعداد ورودی‌های لایه است"),
     Symbol("t", "step", "iteration", "number of the iteration, from 1", "شمارهٔ تکرار که از ۱ آغاز می‌شود"),
 )
 # fmt: on
