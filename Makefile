@@ -26,9 +26,9 @@ test: setup
 new: setup
 	@python -m docs_ext.new "$(NAME)" "$(PAGE)" "$(PARENT)"
 
-# Runs the snippets and writes what they print into snippets/*.out.
+# Runs the snippets, or that of ONLY=lion, and writes what they print into snippets/*.out.
 snippets: setup
-	python -m pytest -q tests/test_snippets.py --write-outputs
+	python -m pytest -q -k "prints$(if $(ONLY), and $(ONLY))" tests/test_snippets.py --write-outputs
 
 # Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
 mutants: setup

@@ -20,6 +20,7 @@ import torch
 
 from optimizers import {name}
 
+torch.manual_seed(0)
 model = torch.nn.Linear(8, 1)
 optimizer = {name}(model.parameters(), lr=1e-3)
 """

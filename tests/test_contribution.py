@@ -60,8 +60,8 @@ def test_a_source_is_told_alike_wherever_it_is_told(name):
         words = re.findall(r"\w[\w.]*\w|\w", re.sub(r"\bet al\b", "", told[1].partition(";")[0]))
         odd = [word for word in words if word not in said]
         assert not odd, (
-            f"{where} cites {' '.join(told[1].split())!r}, and the module's source says nothing of "
-            f"{', '.join(odd)}; write the same source in both, shortened here"
+            f"{where} cites {' '.join(told[1].split())!r}, but the module's `Source:` does not say "
+            f"{', '.join(odd[:3])}; shorten that one here"
         )
 
 

@@ -39,7 +39,9 @@ def test_a_snippet_prints_what_its_page_says(path, tmp_path, request):
     if request.config.getoption("--write-outputs"):
         output.write_text(printed, encoding="utf-8")
     assert output.exists(), f"{output.name} is missing: run `make snippets`"
-    assert printed == output.read_text(encoding="utf-8"), f"{output.name} is stale: `make snippets`"
+    assert printed == output.read_text(encoding="utf-8"), (
+        f"snippets/{output.name}:1 is stale: make snippets ONLY={output.stem}"
+    )
 
 
 def with_torch():

@@ -232,7 +232,8 @@ class Builder:
             latex, time = without_time(latex)
         if latex not in self.table:
             message = f"unknown symbol `{name_of(node)}`"
-            accepted = "one of " + "  ".join(sorted(self.table, key=str.lower))
+            known = "  ".join(sorted(self.table, key=str.lower))
+            accepted = f"one of {known}, or a new row in optimizers/formula/symbols.py"
             if (word := name_of(node).removeprefix("\\")) in ("sign", "clip"):
                 accepted = rf"\operatorname{{{word}}}(…)"
             raise self.error(message, node, accepted)
