@@ -121,7 +121,7 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     param, gradients = start(rule)
     moments = rule.trace(param, gradients, **OPTIONS)[:4]
     first = moments[1]
-    said = ", ".join(numbers(gradient) for gradient in gradients[: used(rule)])
+    said = ", ".join(f"${numbers(gradient)}$" for gradient in gradients[: used(rule)])
     quantities = list(dict.fromkeys(latex for moment in moments for latex in moment.values))
     parameter = rule.variables[0]
     options = {**rule.defaults, **OPTIONS}
@@ -130,7 +130,7 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     )
     made = [
         f"{'A matrix' if rule.matrix else 'One weight'} that starts at ${numbers(param)}$, "
-        f"with the gradients ${said}$; {chosen}.",
+        f"with the gradients {said}; {chosen}.",
         "",
         f"| Quantity | {' | '.join(f'*t* = {moment.t}' for moment in moments)} |",
         f"| --- |{' --- |' * len(moments)}",
