@@ -17,6 +17,7 @@ from markdown.treeprocessors import Treeprocessor
 from matplotlib.figure import Figure
 
 from optimizers import OPTIMIZERS
+from optimizers.formula import rule_of
 
 from .source import PageError, locate, page_path
 
@@ -61,10 +62,13 @@ def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> 
                [0.75 , 0.75 ],
                [0.504, 0.504]])
     """
+    # Where parameters are matrices, a point is one of a single row.
+    shape = (1, len(start)) if rule_of(name).matrix else (len(start),)
     points, state = [np.asarray(start, dtype=float)], {}
     for _ in range(steps):
-        point, state = OPTIMIZERS[name].step(points[-1], gradient(points[-1]), state, **options)
-        points.append(point)
+        point, grad = (one.reshape(shape) for one in (points[-1], gradient(points[-1])))
+        point, state = OPTIMIZERS[name].step(point, grad, state, **options)
+        points.append(np.ravel(point))
     return np.stack(points)
 
 
@@ -120,7 +124,46 @@ def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, in
     return points[far], 1 if points[far][1] >= nearest[1] else -1
 
 
-FIGURES = {"paths": paths}
+def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
+    """What a step makes of a gradient's singular values, by how often it iterates.
+
+    Args:
+        names: the optimizers, which have `ns_steps`.
+        options: nothing.
+    """
+    # Of a gradient diag(s, r) with s² + r² = 1, the norm is 1 and the singular values are s and r.
+    before = np.geomspace(3e-4, 0.999, 240)
+    figure = Figure(figsize=(6.8, 3.6), layout="constrained")
+    axes = figure.add_subplot(xscale="log", xlabel="singular value before", ylabel="after")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, which="both")
+    axes.axhline(1, color=FAINT, linewidth=0.8)
+    for name in names:
+        *fewer, most = range(OPTIMIZERS[name].step.__kwdefaults__["ns_steps"] + 1)
+        for times in (*fewer, most):
+            after = [
+                -OPTIMIZERS[name].step(
+                    np.zeros((2, 2)), np.diag([s, np.sqrt(1 - s * s)]), {}, lr=1.0, ns_steps=times
+                )[0][0, 0]
+                for s in before
+            ]
+            colour, width = (COLOURS[name], 2.5) if times == most else (INK, 0.6)
+            axes.plot(before, after, color=colour, linewidth=width)
+            # Each curve is labelled where it rises.
+            at = next(index for index, value in enumerate(after) if value >= 0.4)
+            axes.annotate(
+                f"{times} times" if times == most else str(times),
+                (before[at], after[at]),
+                (-6, 4),
+                textcoords="offset points",
+                ha="right",
+                color=colour,
+                weight="bold" if times == most else "normal",
+            )
+    return figure
+
+
+FIGURES = {"paths": paths, "singular-values": singular_values}
 
 
 def svg(url: str, names: list[str], description: str) -> str:

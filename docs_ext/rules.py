@@ -1,12 +1,22 @@
 """What pages show of the rules themselves: how two differ, and their numbers worked out."""
 
+import itertools
 import re
 
+import numpy as np
 from markdown import Markdown
 
 from optimizers import OPTIMIZERS
-from optimizers.formula import FormulaError, Rule, differences, highlight, rule_of, worked
-from optimizers.formula.printers import number
+from optimizers.formula import (
+    FormulaError,
+    Rule,
+    Statement,
+    differences,
+    highlight,
+    rule_of,
+    worked,
+)
+from optimizers.formula.printers import matrix, number
 
 from .source import PageError, locate, page_path
 
@@ -15,6 +25,8 @@ MARK = r"\htmlClass{changed}{"
 SECTIONS = {"initialize": "Initialize", "iteration": "On iteration $t$"}
 # The run that the tables of worked numbers show; decay is on, so that its lines are not idle.
 START, GRADIENTS, OPTIONS = 1.0, (0.5, -0.2, 0.4, 0.1), {"lr": 0.1, "weight_decay": 0.1}
+# The same where a weight is one of a matrix: each number times this one or its transpose.
+MATRIX = np.array([[1.0, 0.5], [-0.5, 0.25]])
 
 
 def differs(md: Markdown, name: str, body: list[str]) -> list[str]:
@@ -56,13 +68,19 @@ def differs(md: Markdown, name: str, body: list[str]) -> list[str]:
             section = (row.after or row.before).section
             made += cell("section", SECTIONS[section])
         kind = "moved" if row.moved and row.kind == "same" else row.kind
-        before = row.before and highlight(row.before.latex, row.before_spans, MARK)
-        after = row.after and highlight(row.after.latex, row.after_spans, MARK)
-        made += cell(f"before.{kind}", f"${before}$" if before else "")
-        made += cell(f"after.{kind}", f"${after}$" if after else "")
+        made += cell(f"before.{kind}", shown(row.before, row.before_spans))
+        made += cell(f"after.{kind}", shown(row.after, row.after_spans))
         if kind != "same":
             made += cell("why", reasons[(row.after or row.before).latex])
     return [*made, "////"]
+
+
+def shown(statement: Statement | None, spans: tuple) -> str:
+    """A line of a comparison, with what is changed marked, and how often it is repeated."""
+    if statement is None:
+        return ""
+    times = f"*repeat* ${statement.repeat.times}$ *times:* " if statement.repeat else ""
+    return f"{times}${highlight(statement.latex, spans, MARK)}$"
 
 
 def defaults_that_differ(md: Markdown, names: str, body: list[str]) -> list[str]:
@@ -100,9 +118,10 @@ def cell(kind: str, text: str) -> list[str]:
 def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     """The first iterations of an optimizer in numbers, and one of them written out."""
     rule = known_rule(md, name)
-    moments = rule.trace(START, GRADIENTS, **OPTIONS)[:4]
+    param, gradients = start(rule)
+    moments = rule.trace(param, gradients, **OPTIONS)[:4]
     first = moments[1]
-    said = ", ".join(number(gradient, 4) for gradient in GRADIENTS[: used(rule)])
+    said = ", ".join(f"${numbers(gradient)}$" for gradient in gradients[: used(rule)])
     quantities = list(dict.fromkeys(latex for moment in moments for latex in moment.values))
     parameter = rule.variables[0]
     options = {**rule.defaults, **OPTIONS}
@@ -110,7 +129,8 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
         f"`{option}` = {str(options[option]).strip('()')}" for option in rule.hyperparameters
     )
     made = [
-        f"One weight that starts at {number(START, 4)}, with the gradients ${said}$; {chosen}.",
+        f"{'A matrix' if rule.matrix else 'One weight'} that starts at ${numbers(param)}$, "
+        f"with the gradients {said}; {chosen}.",
         "",
         f"| Quantity | {' | '.join(f'*t* = {moment.t}' for moment in moments)} |",
         f"| --- |{' --- |' * len(moments)}",
@@ -118,10 +138,27 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     for latex in sorted(quantities, key=lambda latex: latex == parameter):
         values = [number_or_dash(moment.values, latex) for moment in moments]
         made.append(f"| ${latex}$ | {' | '.join(values)} |")
-    made += ["", f"Iteration $t = {first.t}$, line by line, with the numbers put in:", ""]
+    repeated = any(line.statement.repeat for line in first.lines)
+    again = "; of what is repeated, the first time and the last" if repeated else ""
+    made += ["", f"Iteration $t = {first.t}$, line by line, with the numbers put in{again}:", ""]
     for line in first.lines:
-        made += [f"${worked(line)}$", ""]
+        times = [other for other in first.lines if other.statement == line.statement]
+        if line is times[0] or line is times[-1]:
+            made += [f"${worked(line)}$", ""]
     return made
+
+
+def start(rule: Rule) -> tuple:
+    """Return where the run starts and its gradients: numbers, or matrices."""
+    if not rule.matrix:
+        return START, list(GRADIENTS)
+    turned = itertools.cycle([MATRIX, MATRIX.T])
+    return START * MATRIX, [gradient * next(turned) for gradient in GRADIENTS]
+
+
+def numbers(value) -> str:
+    """Return a number or a matrix in LaTeX."""
+    return (matrix if np.ndim(value) else number)(value, 4)
 
 
 def used(rule) -> int:
@@ -130,4 +167,4 @@ def used(rule) -> int:
 
 
 def number_or_dash(values: dict, latex: str) -> str:
-    return f"${number(values[latex], 4)}$" if latex in values else "–"
+    return f"${numbers(values[latex])}$" if latex in values else "–"

@@ -70,6 +70,9 @@ def muon_step(
         >>> for grad in ([[0.5, 0.1], [0.2, -0.4]], [[0.4, -0.3], [0.1, 0.2]]):
         ...     param, state = muon_step(param, np.array(grad), state, lr=0.1)
         >>> print(param, state["momentum_buffer"])
+        [[ 0.82170778 -1.93371698]
+         [ 0.40589981  2.95151361]] [[ 0.04375 -0.01025]
+         [ 0.0145  -0.009  ]]
     """
     (a1, a3, a5), (rows, columns) = ns_coefficients, param.shape
     step = state.get("step", 0) + 1
@@ -126,6 +129,8 @@ class Muon(Optimizer):
         ...     (weight**4).sum().backward()
         ...     optimizer.step()
         >>> weight.detach()
+        tensor([[ 0.6684, -1.8819],
+                [ 0.3945,  2.7124]])
     """
 
     state_names = ("momentum_buffer",)

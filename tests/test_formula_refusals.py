@@ -155,12 +155,75 @@ On iteration $t$: $V_{dw} = V_{dw} + ⟦dW^{\text{clipped}}⟧ """,
 ]
 
 
+# A rule of matrices that reads.
+MATRICES = r"""Initialize: $V_{dw} = 0$
+
+On iteration $t$: $X = dW$, $V_{dw} = V_{dw} + X$
+
+Repeat $k$ times: $A = X X^\top$, $X := a_1 X + A X$
+
+$W := W - \alpha \frac{X}{\lVert X \rVert_F} - V_{dw}$
+"""
+OF_MATRICES = [
+    # Shapes that do not fit.
+    (r"X X^\top", r"⟦X X⟧", "product of rows × columns and rows × columns", r"X X^\top"),
+    ("+ A X$", "+ ⟦X A⟧$", "a product of rows × columns and rows × rows", r"X X^\top"),
+    (
+        r"W - \alpha \frac{X}{\lVert X \rVert_F} -",
+        r"⟦W - X^\top⟧ -",
+        "a sum of rows × columns and columns × rows",
+        "the same shape",
+    ),
+    (
+        r"A = X X^\top",
+        r"X := ⟦X X^\top⟧",
+        "`X` is rows × columns, and this is rows × rows",
+        "shape",
+    ),
+    ("$X = dW$", "$X = ⟦1⟧$", "and this is a number", "a value of the shape"),
+    (
+        "$X = dW$, $V_{dw} = V_{dw} + X",
+        r"$X = dW$, $V_{dw} = ⟦X^\top⟧",
+        "`V_{dw}` is rows × columns",
+        "shape",
+    ),
+    # What each entry could mean, or the whole.
+    ("+ A X$", "+ ⟦A dW⟧ X$", "multiplied element by element", "$X = dW$"),
+    ("+ A X$", r"+ ⟦A \cdot X⟧$", "which product", "side by side"),
+    ("+ A X$", r"+ ⟦A \odot X⟧$", "which product", "side by side"),
+    (r"a_1 X + A X", r"⟦a_1 X + 1⟧", "to every entry, or on the diagonal", "the same shape"),
+    ("+ A X$", "+ ⟦A^2⟧ X$", "power of a matrix", "$X Y$"),
+    ("+ A X$", r"+ ⟦\alpha^A⟧ X$", "power of a matrix", "$X Y$"),
+    ("+ A X$", r"+ ⟦\sqrt{A}⟧ X$", "root of a matrix", "$X Y$"),
+    ("+ A X$", r"+ ⟦\max(A, 1)⟧ X$", "maximum of a matrix", "$X Y$"),
+    ("+ A X$", r"+ ⟦|A|⟧ X$", "absolute of a matrix", "$X Y$"),
+    ("+ A X$", r"+ ⟦X / A⟧$", "quotient of a matrix", "$X Y$"),
+    (r"\lVert X \rVert_F", r"⟦\lVert X \rVert⟧", "which norm", r"\rVert_F"),
+    (r"\lVert X \rVert_F", r"\lVert dW \rVert⟦_F⟧", "of what is no matrix", "_2"),
+    ("+ A X$", r"+ ⟦dW^\top⟧ X$", "the transpose of what is no matrix", "such as X"),
+    # Repetitions.
+    ("Repeat $k$", "Repeat $⟦W⟧$", "how often", "a hyper-parameter"),
+    ("Repeat $k$", "Repeat $⟦1.5⟧$", "how often", "a whole number"),
+    ("Repeat $k$ times:", "⟦Repeat⟧ $k$:", "does not say how often", "'Repeat $k$ times:'"),
+    ("Repeat $k$ times:", "⟦Repeat $k$ times⟧:\n\n", "or of what", "in the same paragraph"),
+    ("Repeat $k$ times:", "$5$ ⟦times:⟧", "does not say how often", "'Repeat $k$ times:'"),
+    ("Repeat $k$ times:", "Repeat $k$ times: ⟦repeat $2$ times⟧:", "inside another", "paragraph"),
+    ("$A = X", "$⟦A_t⟧ = X", "an index of time in a repetition", "A"),
+    (r"- V_{dw}$", r"- V_{dw} - ⟦A⟧ X$", "`A` has no value yet", "a line above"),
+    ("$A = X", "$⟦k⟧ = 2$, $A = X", "which the caller gives", "a parameter"),
+    ("$A = X", r"$⟦n_{\text{rows}}⟧ = 2$, $A = X", "which is the parameter's", "a parameter"),
+    (r"$A = X X^\top$, $X := a_1 X + A X", r"$⟦A = X X^\top⟧$, $X := a_1 X", "never used", "none"),
+]
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "message", "accepted"), CASES, ids=[new for _, new, *_ in CASES]
+    ("rule", "old", "new", "message", "accepted"),
+    [*((RULE, *case) for case in CASES), *((MATRICES, *case) for case in OF_MATRICES)],
+    ids=[new for _, new, *_ in CASES + OF_MATRICES],
 )
-def test_what_is_not_understood_is_refused(old, new, message, accepted):
-    assert RULE.count(old) == 1
-    marked = RULE.replace(old, new)
+def test_what_is_not_understood_is_refused(rule, old, new, message, accepted):
+    assert rule.count(old) == 1
+    marked = rule.replace(old, new)
     start, end = marked.index("⟦"), marked.index("⟧") - 1
     text = marked.replace("⟦", "").replace("⟧", "")
     line, column = text[:start].count("\n") + 101, start - text.rfind("\n", 0, start)
@@ -178,8 +241,8 @@ def test_what_is_not_understood_is_refused(old, new, message, accepted):
     assert accepted in choice
 
 
-def test_the_rule_of_the_cases_is_not_refused():
-    assert read(RULE).variables == ("W",)
+def test_the_rules_of_the_cases_are_not_refused():
+    assert read(RULE).variables == read(MATRICES).variables == ("W",)
 
 
 def test_one_character_more_or_less_is_an_error_or_another_formula():

@@ -42,6 +42,17 @@ def test_the_formula_in_the_browser_is_the_formula_that_was_read(site, name):
     assert shown[: len(read)] == read
 
 
+def entries(number: str) -> list[float]:
+    """Return the value of a number in LaTeX, or the values in a matrix."""
+    inside = re.sub(r"\\(begin|end)\{pmatrix\}", "", number)
+    found = []
+    for entry in re.split(r"&|\\\\", inside):
+        # A power of ten alone has no factor before it.
+        digits = re.sub(r"^(-?)10\^\{", r"\g<1>1e", entry.strip())
+        found.append(float(digits.replace(r" \cdot 10^{", "e").replace("}", "")))
+    return found
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_worked_numbers_are_those_of_the_numpy_step(site, name):
     page = tab(site, PAGE[name], "worked-numbers", name)
@@ -51,20 +62,19 @@ def test_worked_numbers_are_those_of_the_numpy_step(site, name):
         symbol, *numbers = [latex(cell) for cell in row.split("<td>")]
         table[symbol[0]] = [number[0] if number else None for number in numbers]
     codes = {one.latex: one.code for one in rule_of(name).symbols.values()}
-    param, state, history = rules.START, {}, []
-    for grad in rules.GRADIENTS[: rules.used(rule_of(name))]:
-        param, state = OPTIMIZERS[name].step(np.float64(param), grad, state, **rules.OPTIONS)
+    param, gradients = rules.start(rule_of(name))
+    state, history = {}, []
+    for grad in gradients[: rules.used(rule_of(name))]:
+        param, state = OPTIMIZERS[name].step(np.asarray(param), grad, state, **rules.OPTIONS)
         history.append({"param": param, **state})
     checked = 0
     for symbol, numbers in table.items():
         steps = numbers[-len(history) :]
         for number, values in zip(steps, history, strict=True):
             if codes[symbol] in values and number is not None:
-                # A power of ten alone has no factor before it.
-                digits = re.sub(r"^(-?)10\^\{", r"\g<1>1e", number)
-                shown = float(digits.replace(r" \cdot 10^{", "e").replace("}", ""))
                 # Four digits are shown.
-                assert shown == pytest.approx(float(values[codes[symbol]]), rel=6e-4), symbol
+                wanted = pytest.approx(np.ravel(values[codes[symbol]]), rel=6e-4)
+                assert entries(number) == wanted, symbol
                 checked += 1
     assert checked >= 3 * (1 + len(OPTIMIZERS[name].optimizer.state_names))
 

@@ -188,7 +188,8 @@ class Numbers(LatexPrinter):
         return self._print_norm(call) + "_F"
 
     def _print_matmul(self, call):
-        return r" \, ".join(self.parenthesize(part, PRECEDENCE["Mul"]) for part in call.args)
+        parts = [self.parenthesize(part, PRECEDENCE["Mul"], strict=True) for part in call.args]
+        return r" \, ".join(parts)
 
     def _print_transpose(self, call):
         return rf"{self.parenthesize(call.args[0], PRECEDENCE['Pow'])}^\top"
