@@ -1,16 +1,20 @@
-"""What only a MkDocs hook can do: name the line of a broken link, and read notebooks."""
+"""What only a MkDocs hook can do: name the line of a broken link, read notebooks, finish a site."""
 
 import logging
 import posixpath
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from docs_ext import notebook
-from docs_ext.source import ROOT, locate, relative
+from mkdocs.plugins import event_priority
+
+from docs_ext import describe, fonts, licences, notebook, plain, policy, swap
+from docs_ext.source import ROOT, PageError, locate, relative
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
 log = logging.getLogger("mkdocs.hooks")
+serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
 class NameTheLine(logging.Filter):
@@ -27,11 +31,17 @@ class NameTheLine(logging.Filter):
         return True
 
 
+def on_startup(command, dirty):
+    global serving
+    serving = command == "serve"
+
+
 def on_config(config):
     logger = logging.getLogger("mkdocs.structure.pages")
     for old in [f for f in logger.filters if isinstance(f, NameTheLine)]:
         logger.removeFilter(old)
     logger.addFilter(NameTheLine(config.docs_dir))
+    config.site_dir = str(swap.aside(Path(config.site_dir)))
 
 
 def on_page_markdown(markdown, page, config, files):
@@ -44,7 +54,45 @@ def on_page_content(html, page, config, files):
         # The navigation takes a title's markup from here; a heading's links would nest in its own.
         title = re.sub(r"\{(.+?)\}", r'<span class="pill">{\1}</span>', page.title)
         page.typeset = {"title": title}
+    told = page.meta.setdefault("description", describe.first_sentence(html))
+    if not told:
+        raise PageError(
+            f"{locate(ROOT / 'docs' / page.file.src_uri, '# ')}: the page has no English sentence "
+            "that could describe it to a search engine; begin it with one"
+        )
     check_sources(html, page, files)
+
+
+def on_page_context(context, page, config, nav):
+    # Beside the page, wherever a site is served.
+    context["plain"] = plain.beside("index.html")
+
+
+def on_post_page(output, page, config):
+    return output if serving else policy.protect(output)
+
+
+def on_post_template(output, template_name, config):
+    if template_name.endswith(".html"):
+        return output if serving else policy.protect(output)
+    return output
+
+
+def on_nav(nav, config, files):
+    config.extra["pages"] = nav.pages
+
+
+@event_priority(-100)  # when the others have written what they write
+def on_post_build(config):
+    site = Path(config.site_dir)
+    plain.write(site, config, config.extra["pages"])
+    licences.write(site)
+    (site / "sitemap.xml.gz").unlink()  # holds the time of the build, and nothing that is not beside it
+    if not serving:
+        fonts.shrink(site)
+        policy.write_headers(site)
+    if not swap.was_warned():
+        config.site_dir = str(swap.put_in_place(site))
 
 
 class Sources(HTMLParser):
