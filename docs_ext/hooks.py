@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from mkdocs.plugins import event_priority
 
-from docs_ext import describe, fonts, licences, notebook, plain, policy, swap
+from docs_ext import describe, fonts, licences, notebook, plain, policy, search, swap
 from docs_ext.source import ROOT, PageError, locate, relative
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
@@ -87,6 +87,7 @@ def on_post_build(config):
     site = Path(config.site_dir)
     plain.write(site, config, config.extra["pages"])
     licences.write(site)
+    search.defer(site)
     (site / "sitemap.xml.gz").unlink()  # holds the time of the build, and nothing that is not beside it
     if not serving:
         fonts.shrink(site)
