@@ -39,7 +39,7 @@ def first_sentence(html: str) -> str | None:
     """Return the first English sentence of a page's text, and those after it that fit.
 
     Example:
-        >>> first_sentence("<h1>Adam</h1><p>See:</p><p>It divides each step by how large gradients are.")
+        >>> first_sentence("<p>See:</p><p>It divides each step by how large gradients are.</p>")
         'It divides each step by how large gradients are.'
     """
     parser = Paragraphs()

@@ -17,7 +17,9 @@ def write(site: Path) -> None:
         parts += [f"== {name}", "", text]
     theme = distribution("mkdocs-material").read_text("licenses/LICENSE")
     parts += ["== mkdocs-material", "", theme, "What it was built with", ""]
-    for name in re.findall(r"^[\w.-]+", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE):
+    for name in re.findall(
+        r"^[\w.-]+", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE
+    ):
         try:
             parts.append(f"{name} {metadata(name)['Version']}: {licence(name)}")
         except PackageNotFoundError:
@@ -40,5 +42,7 @@ def licence(name: str) -> str:
     told = metadata(name)
     expression = told["License-Expression"] or (told["License"] or "").partition("\n")[0].strip()
     prefix = "License :: OSI Approved :: "
-    classes = [one.removeprefix(prefix) for one in told.get_all("Classifier") or [] if prefix in one]
+    classes = [
+        one.removeprefix(prefix) for one in told.get_all("Classifier") or [] if prefix in one
+    ]
     return expression or ", ".join(classes) or "see its files"

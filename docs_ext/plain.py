@@ -33,16 +33,23 @@ def write(site: Path, config, pages: list) -> None:
     index = [f"# {config.site_name}", "", f"> {config.site_description}", "", "## Pages", ""]
     urls = {page.file.src_uri: page.canonical_url for page in pages}
     for page in pages:
-
-        def address(match, folder=posixpath.dirname(page.file.src_uri)):
-            target = posixpath.normpath(posixpath.join(folder, match["file"]))
-            return f"]({urls.get(target, match['file'])}"
-
-        path = site / beside(page.file.dest_uri)
-        path.write_text(LINK.sub(address, page.plain), encoding="utf-8")
-        title, told = page.title, page.meta["description"]
-        index.append(f"- [{title}]({beside(page.canonical_url + 'index.html')}): {told}")
+        text = with_addresses(page.plain, posixpath.dirname(page.file.src_uri), urls)
+        (site / beside(page.file.dest_uri)).write_text(text, encoding="utf-8")
+        address = beside(page.canonical_url + "index.html")
+        index.append(f"- [{page.title}]({address}): {page.meta['description']}")
     (site / "llms.txt").write_text("\n".join([*index, ""]), encoding="utf-8")
+
+
+def with_addresses(text: str, folder: str, urls: dict[str, str]) -> str:
+    """Let links lead to pages instead of files.
+
+    Example:
+        >>> with_addresses("[A](../a.md#b)", "notebooks", {"a.md": "https://example.com/a/"})
+        '[A](https://example.com/a/#b)'
+    """
+    return LINK.sub(
+        lambda match: f"]({urls[posixpath.normpath(posixpath.join(folder, match['file']))]}", text
+    )
 
 
 def beside(page: str) -> str:

@@ -1,4 +1,4 @@
-"""A content-security policy: a page runs the site's own files and the scripts that it was built with.
+"""A content-security policy: only the site's own files, and the scripts that a page was built with.
 
 Formulas and drawings are placed by `style` attributes, hundreds of them, which a policy can only
 allow or forbid together: they can move and colour things, but run nothing and load nothing.
@@ -51,7 +51,7 @@ def protect(html: str) -> str:
 
 
 def write_headers(site: Path) -> None:
-    """Write the same policy, and what a page cannot say of itself, for hosts that read `_headers`."""
+    """Write the policy of all pages, and what no page can say, for hosts that read `_headers`."""
     pages = [page.read_text(encoding="utf-8") for page in site.rglob("*.html")]
     hashes = sorted({one for page in pages for one in inline_scripts(page)})
     lines = [
