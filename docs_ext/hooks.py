@@ -10,20 +10,22 @@ from docs_ext import describe, fonts, licences, notebook, plain, policy, search,
 from docs_ext.source import ROOT, PageError, locate
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
+ENTRY = re.compile(r"A reference to '(?P<link>.+?)' is included in the 'nav' configuration")
 serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
 class NameTheLine(logging.Filter):
     """MkDocs says which page has a broken link; this adds where on it."""
 
-    def __init__(self, docs_dir: str) -> None:
-        super().__init__()
-        self.docs_dir = docs_dir
-
     def filter(self, record: logging.LogRecord) -> bool:
-        if match := LINK.match(record.getMessage()):
-            place = locate(ROOT / self.docs_dir / match["page"], match["link"])
-            record.msg, record.args = f"{place}: {record.getMessage()}", ()
+        text = record.getMessage()
+        if match := LINK.match(text):
+            record.msg = f"{locate(ROOT / 'docs' / match['page'], match['link'])}: {text}"
+        elif match := ENTRY.match(text):
+            record.msg = f"{locate(ROOT / 'mkdocs.yml', match['link'])}: {text}"
+        else:
+            return True
+        record.args = ()
         return True
 
 
@@ -33,10 +35,10 @@ def on_startup(command, dirty):
 
 
 def on_config(config):
-    logger = logging.getLogger("mkdocs.structure.pages")
-    for old in [f for f in logger.filters if isinstance(f, NameTheLine)]:
-        logger.removeFilter(old)
-    logger.addFilter(NameTheLine(config.docs_dir))
+    for name in ("mkdocs.structure.nav", "mkdocs.structure.pages"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, NameTheLine) for one in logger.filters):
+            logger.addFilter(NameTheLine())
     config.site_dir = str(swap.aside(Path(config.site_dir)))
 
 
@@ -62,7 +64,7 @@ def on_page_content(html, page, config, files):
     told = page.meta.setdefault("description", describe.first_sentence(html))
     if not told:
         raise PageError(
-            f"{locate(ROOT / 'docs' / page.file.src_uri, '# ')}: the page has no English sentence "
+            f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no English sentence "
             "that could describe it to a search engine; begin it with one"
         )
 
@@ -82,6 +84,8 @@ def on_post_template(output, template_name, config):
 
 @event_priority(-100)  # when the others have written what they write
 def on_post_build(config):
+    if swap.was_warned():
+        return
     site = Path(config.site_dir)
     plain.write(site, config, config.extra["pages"])
     licences.write(site)
@@ -90,5 +94,4 @@ def on_post_build(config):
     if not serving:
         fonts.shrink(site)
         policy.write_headers(site)
-    if not swap.was_warned():
-        config.site_dir = str(swap.put_in_place(site))
+    config.site_dir = str(swap.put_in_place(site))

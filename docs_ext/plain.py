@@ -47,9 +47,12 @@ def with_addresses(text: str, folder: str, urls: dict[str, str]) -> str:
         >>> with_addresses("[A](../a.md#b)", "notebooks", {"a.md": "https://example.com/a/"})
         '[A](https://example.com/a/#b)'
     """
-    return LINK.sub(
-        lambda match: f"]({urls[posixpath.normpath(posixpath.join(folder, match['file']))]}", text
-    )
+
+    def address(match: re.Match) -> str:
+        file = posixpath.normpath(posixpath.join(folder, match["file"]))
+        return f"]({urls.get(file, match['file'])}"  # MkDocs tells of a file that is no page
+
+    return LINK.sub(address, text)
 
 
 def beside(page: str) -> str:

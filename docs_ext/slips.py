@@ -11,7 +11,7 @@ from .source import ROOT, PageError, locate, relative
 
 NAME = re.compile(r"[a-z0-9_/-]+\.(md|py)")
 # Marks that Markdown, had it understood them, would have made into something.
-LEFT = re.compile(r'={3}[!+]* *["“].*|^ *(?:!!!|\?\?\?\+?|:::) .*|-+8<-+.*|```.*|\$\\.*|\$$|\]\(.*')
+LEFT = re.compile(r"^ *(?:!!!|\?\?\?\+?|:::).*|-+8<-+.*|```.*|\$\\.*|\$$|\]\(.*")
 VERBATIM = {"annotation", "code", "pre", "script", "style"}
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 log = logging.getLogger("mkdocs.slips")
@@ -82,7 +82,7 @@ def check_page(html: str, page, files) -> None:
     reader = Reader()
     reader.feed(html)
     reader.close()
-    path = ROOT / "docs" / page.file.src_uri
+    path = Path(page.file.abs_src_path)
     for piece, fault in reader.slips:
         log.warning("%s: %s", locate(path, piece), fault)
     for source in reader.sources:

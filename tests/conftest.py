@@ -103,6 +103,9 @@ def open_page(browser, address):
 
     def watch(page):
         page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+        page.on(  # what the content-security policy forbids is told there
+            "console", lambda message: message.type != "error" or faults.append(message.text)
+        )
         page.on(
             "requestfailed",
             lambda request: (
