@@ -2,6 +2,7 @@
 
 import logging
 import re
+from html import escape
 from pathlib import Path
 
 from mkdocs.plugins import event_priority
@@ -11,6 +12,8 @@ from docs_ext.source import ROOT, PageError, locate
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
 ENTRY = re.compile(r"A reference to '(?P<link>.+?)' is included in the 'nav' configuration")
+# Material says of its checkboxes how to complete what is typed.
+TOGGLE = re.compile(r'(<input class="md-toggle"[^>]*) autocomplete="off"')
 serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
@@ -61,12 +64,13 @@ def on_page_content(html, page, config, files):
         title = re.sub(r"\{(.+?)\}", r'<span class="pill">{\1}</span>', page.title)
         page.typeset = {"title": title}
     slips.check_page(html, page, files)
-    told = page.meta.setdefault("description", describe.first_sentence(html))
+    told = describe.first_sentence(html)
     if not told:
         raise PageError(
             f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no English sentence "
             "that could describe it to a search engine; begin it with one"
         )
+    page.meta["description"] = escape(told)  # Material's templates take it for HTML
 
 
 def on_page_context(context, page, config, nav):
@@ -74,12 +78,17 @@ def on_page_context(context, page, config, nav):
 
 
 def on_post_page(output, page, config):
-    return output if serving else policy.protect(output)
+    return finish(output)
 
 
 def on_post_template(output, template_name, config):
-    is_page = template_name.endswith(".html")
-    return policy.protect(output) if is_page and not serving else output
+    return finish(output) if template_name.endswith(".html") else output
+
+
+def finish(page: str) -> str:
+    """Take from a page what HTML does not know, and give it its policy."""
+    page = TOGGLE.sub(r"\1", page)
+    return page if serving else policy.protect(page)
 
 
 @event_priority(-100)  # when the others have written what they write

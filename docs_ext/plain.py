@@ -4,6 +4,7 @@ What the page includes and what is made for it stands there in full: a formula o
 only named could not be read.
 """
 
+import html
 import posixpath
 import re
 from pathlib import Path
@@ -36,7 +37,8 @@ def write(site: Path, config, pages: list) -> None:
         text = with_addresses(page.plain, posixpath.dirname(page.file.src_uri), urls)
         (site / beside(page.file.dest_uri)).write_text(text, encoding="utf-8")
         address = beside(page.canonical_url + "index.html")
-        index.append(f"- [{page.title}]({address}): {page.meta['description']}")
+        told = html.unescape(page.meta["description"])
+        index.append(f"- [{page.title}]({address}): {told}")
     (site / "llms.txt").write_text("\n".join([*index, ""]), encoding="utf-8")
 
 

@@ -3,13 +3,14 @@
 import gzip
 import html
 import re
+import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from fontTools.ttLib import TTFont
 
-from .conftest import serve
+from .conftest import ROOT, serve
 
 COMPRESSED = {".woff2", ".png"}  # already, so that a server sends them as they are
 
@@ -50,6 +51,17 @@ def test_each_page_says_what_it_is(sources):
         assert urlsplit(address).path == f"/{path}"
         told |= {description, title}
     assert len(told) == 2 * len(sources)
+
+
+def test_the_html_is_correct(site):
+    """As html-validate's standard rules have it."""
+    checker = ROOT / "node_modules" / "html-validate" / "bin" / "html-validate.mjs"
+    files = [str(file) for file in site.rglob("*.html")]
+    command = ["node", str(checker), "--preset", "standard", "-f", "text", *files]
+    done = subprocess.run(command, cwd=site, text=True, capture_output=True, check=False)
+    assert len(files) > 5
+    assert done.stdout.strip() == done.stderr.strip() == ""
+    assert done.returncode == 0
 
 
 def test_every_link_leads_somewhere(site, sources):
