@@ -7,7 +7,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants setup
+.PHONY: serve build test new snippets mutants audit-deps setup
 
 # Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
@@ -33,6 +33,13 @@ snippets: setup
 # Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
 mutants: setup
 	python -m tests.mutants tests/mutants.md
+
+# Asks the registries for known faults in what constraints.txt and package-lock.json pin.
+audit-deps: setup
+	npm audit
+	python -m venv .cache/audit
+	.cache/audit/bin/python -m pip install --quiet pip-audit
+	.cache/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 setup: .venv/ready $(VENDOR)
 

@@ -1,37 +1,56 @@
-"""What only a MkDocs hook can do: name the line of a broken link, and read notebooks."""
+"""What only a MkDocs hook can do: name the line of a broken link, read notebooks, finish a site."""
 
 import logging
-import posixpath
 import re
-from html.parser import HTMLParser
-from urllib.parse import urlsplit
+from html import escape
+from pathlib import Path
 
-from docs_ext import notebook
-from docs_ext.source import ROOT, locate, relative
+from mkdocs.plugins import event_priority
+
+from docs_ext import describe, fonts, licences, notebook, plain, policy, search, slips, swap
+from docs_ext.source import ROOT, PageError, locate
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
-log = logging.getLogger("mkdocs.hooks")
+ENTRY = re.compile(r"A reference to '(?P<link>.+?)' is included in the 'nav' configuration")
+# Material says of its checkboxes how to complete what is typed.
+TOGGLE = re.compile(r'(<input class="md-toggle"[^>]*) autocomplete="off"')
+serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
 class NameTheLine(logging.Filter):
     """MkDocs says which page has a broken link; this adds where on it."""
 
-    def __init__(self, docs_dir: str) -> None:
-        super().__init__()
-        self.docs_dir = docs_dir
-
     def filter(self, record: logging.LogRecord) -> bool:
-        if match := LINK.match(record.getMessage()):
-            place = locate(ROOT / self.docs_dir / match["page"], match["link"])
-            record.msg, record.args = f"{place}: {record.getMessage()}", ()
+        text = record.getMessage()
+        if match := LINK.match(text):
+            record.msg = f"{locate(ROOT / 'docs' / match['page'], match['link'])}: {text}"
+        elif match := ENTRY.match(text):
+            record.msg = f"{locate(ROOT / 'mkdocs.yml', match['link'])}: {text}"
+        else:
+            return True
+        record.args = ()
         return True
 
 
+def on_startup(command, dirty):
+    global serving
+    serving = command == "serve"
+
+
 def on_config(config):
-    logger = logging.getLogger("mkdocs.structure.pages")
-    for old in [f for f in logger.filters if isinstance(f, NameTheLine)]:
-        logger.removeFilter(old)
-    logger.addFilter(NameTheLine(config.docs_dir))
+    for name in ("mkdocs.structure.nav", "mkdocs.structure.pages"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, NameTheLine) for one in logger.filters):
+            logger.addFilter(NameTheLine())
+    config.site_dir = str(swap.aside(Path(config.site_dir)))
+
+
+def on_files(files, config):
+    slips.check_files(files)
+
+
+def on_nav(nav, config, files):
+    config.extra["pages"] = nav.pages
 
 
 def on_page_markdown(markdown, page, config, files):
@@ -44,32 +63,44 @@ def on_page_content(html, page, config, files):
         # The navigation takes a title's markup from here; a heading's links would nest in its own.
         title = re.sub(r"\{(.+?)\}", r'<span class="pill">{\1}</span>', page.title)
         page.typeset = {"title": title}
-    check_sources(html, page, files)
+    slips.check_page(html, page, files)
+    told = describe.first_sentence(html)
+    if not told:
+        raise PageError(
+            f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no English sentence "
+            "that could describe it to a search engine; begin it with one"
+        )
+    page.meta["description"] = escape(told)  # Material's templates take it for HTML
 
 
-class Sources(HTMLParser):
-    """Collects what a page's raw HTML loads, which MkDocs does not look at."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.found += [value for name, value in attrs if name in ("src", "poster") and value]
+def on_page_context(context, page, config, nav):
+    context["plain"] = plain.beside("index.html")
 
 
-def check_sources(html: str, page, files) -> None:
-    """Warn, which --strict makes an error, of a file that is not there or is elsewhere."""
-    parser = Sources()
-    parser.feed(html)
-    for source in parser.found:
-        url = urlsplit(source)
-        place = locate(ROOT / "docs" / page.file.src_uri, source)
-        if url.scheme == "data":
-            continue
-        if url.netloc:
-            log.warning("%s: `%s` is loaded from another host; keep it in docs/", place, source)
-            continue
-        target = posixpath.normpath(posixpath.join(page.url, url.path))
-        if not any(file.url == target for file in files):
-            log.warning("%s: `%s` does not exist in %s", place, source, relative(ROOT / "docs"))
+def on_post_page(output, page, config):
+    return finish(output)
+
+
+def on_post_template(output, template_name, config):
+    return finish(output) if template_name.endswith(".html") else output
+
+
+def finish(page: str) -> str:
+    """Take from a page what HTML does not know, and give it its policy."""
+    page = TOGGLE.sub(r"\1", page)
+    return page if serving else policy.protect(page)
+
+
+@event_priority(-100)  # when the others have written what they write
+def on_post_build(config):
+    if swap.was_warned():
+        return
+    site = Path(config.site_dir)
+    plain.write(site, config, config.extra["pages"])
+    licences.write(site)
+    search.defer(site)
+    (site / "sitemap.xml.gz").unlink()  # sitemap.xml, and the time of the build
+    if not serving:
+        fonts.shrink(site)
+        policy.write_headers(site)
+    config.site_dir = str(swap.put_in_place(site))

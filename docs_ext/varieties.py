@@ -17,6 +17,8 @@ from .source import PageError, locate, page_path
 
 # Braces that start with a sign or hold one are attributes of the heading: {#id}, {.class}, {a=b}.
 TITLE = re.compile(r"^# (?P<primary>[^{}]+?)(?P<varieties>(?: \{[^{}#.:=]+\})*)\s*$")
+TAB = re.compile(r'^ *===[!+]* ["“]')
+WHOLE_TAB = re.compile(r'^ *===[!+]* "[^"]+"\s*$')
 SECTIONS = ("Description", "Formula", "Example")
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 
@@ -60,6 +62,10 @@ class TitlePreprocessor(Preprocessor):
         if title.startswith("# ") and title.count("{") != title.count("}"):
             where = locate(page_path(self.md), title)
             raise PageError(f"{where}: a brace without its other: `{title}`")
+        for line in lines:
+            if TAB.match(line) and not WHOLE_TAB.match(line):
+                where = locate(page_path(self.md), line)
+                raise PageError(f'{where}: a tab is opened by === "NAME", with both quotes, alone')
         if len(self.md.names) > 1:
             lines[first] = f"# {self.md.names[0]}"
         return lines

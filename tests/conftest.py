@@ -1,5 +1,6 @@
 """What several tests need: the built site, a server for it, a browser."""
 
+import contextlib
 import functools
 import os
 import re
@@ -66,19 +67,26 @@ def site(tmp_path_factory) -> Path:
     return target
 
 
-@pytest.fixture(scope="session")
-def address(site) -> str:
-    """The address at which the site is served, without a slash at the end."""
+@contextlib.contextmanager
+def serve(folder: Path):
+    """Serve a folder, and yield the address, without a slash at the end."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *args):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def address(site) -> str:
+    """The address at which the site is served."""
+    with serve(site) as address:
+        yield address
 
 
 def chrome() -> str | None:
@@ -108,8 +116,11 @@ def open_page(browser, address):
     """Open a page of the site in a browser profile of its own; it may not complain or call out."""
     contexts, faults = [], []
 
-    def watch(page):
+    def watch(page, host):
         page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+        page.on(  # what the content-security policy forbids is told there
+            "console", lambda message: message.type != "error" or faults.append(message.text)
+        )
         page.on(
             "requestfailed",
             lambda request: (
@@ -120,19 +131,19 @@ def open_page(browser, address):
         page.on(
             "request",
             lambda request: (
-                request.url.startswith((address, "data:", "blob:"))
+                request.url.startswith((host, "data:"))
                 or faults.append(f"another host: {request.url}")
             ),
         )
 
-    def open_page(path="", width=1280, context=None, **options):
+    def open_page(path="", width=1280, context=None, host=address, **options):
         if context is None:
             size = {"width": width, "height": 900}
             context = browser.new_context(viewport=size, **options)
             contexts.append(context)
         page = context.new_page()
-        watch(page)
-        page.goto(f"{address}/{path}", wait_until="networkidle")
+        watch(page, host)
+        page.goto(f"{host}/{path}", wait_until="networkidle")
         return page
 
     yield open_page

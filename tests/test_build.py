@@ -1,8 +1,22 @@
-"""A fault on a page stops the build, and the message names the file and the line."""
+"""A fault on a page stops the build, and the message names the file and the line.
 
+A build takes seconds, so a fault is planted in a page that alone is rendered, by the same hooks and
+extensions; those that only a whole build can see share one or two builds.
+"""
+
+import filecmp
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from mkdocs.config import load_config
+from mkdocs.exceptions import BuildError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from docs_ext import hooks, slips, swap
 
 from .conftest import ROOT, build
 
@@ -11,29 +25,109 @@ from .conftest import ROOT, build
 def project(tmp_path_factory):
     """A copy of what a build reads, to plant faults in."""
     root = tmp_path_factory.mktemp("project")
-    for name in ("docs", "docs_ext", "optimizers", "snippets", ".cache"):
-        if (ROOT / name).exists():
+    names = ("docs", "docs_ext", "optimizers", "snippets", ".cache", "tests/mutants.md")
+    names += ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE")
+    for name in names:
+        if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "mkdocs.yml", root)
-    (root / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "mutants.md", root / "tests")
+        elif (ROOT / name).exists():
+            (root / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
     (root / "node_modules").symlink_to(ROOT / "node_modules")
     return root
 
 
-FAULTS = {
+# Each: the page, what stands there, what is put in its place, and what the message has to say.
+IN_A_PAGE = {
     "missing snippet": (
-        "docs/adam.md",
+        "adam.md",
         '--8<-- "snippets/adamw.py"',
         '--8<-- "snippets/adamv.py"',
         ["snippets/adamv.py: there is no such file"],
     ),
     "missing section": (
-        "docs/adam.md",
+        "adam.md",
         '--8<-- "optimizers/adam.py:step"',
         '--8<-- "optimizers/adam.py:stop"',
         ["optimizers/adam.py has no section `stop`", "formula, step"],
     ),
+    "misspelt include": (
+        "adam.md",
+        '--8<-- "optimizers/adam.py:formula"',
+        '--8<-- "optimizers/adam.py:formula',
+        ["`--8<--", "was not understood", "missing quote"],
+    ),
+    "unknown LaTeX": ("index.md", "What you", "$\\alfa$ What you", ["\\alfa"]),
+    "open brace in LaTeX": ("index.md", "What you", "$\\frac{1}{2$ What you", ["expected '}'"]),
+    "open formula": ("index.md", "What you", "Take $\\alpha. What you", ["`$\\alpha", "or end"]),
+    "title and tabs differ": (
+        "adam.md",
+        "# Adam {AdamW} {ADOPT}",
+        "# Adam {ADOPT} {AdamW}",
+        ["title: Adam, ADOPT, AdamW", "tabs:  Adam, AdamW, ADOPT"],
+    ),
+    "open brace in the title": (
+        "adam.md",
+        "# Adam {AdamW} {ADOPT}",
+        "# Adam {AdamW} {ADOPT",
+        ["a brace without its other"],
+    ),
+    "unknown optimizer": (
+        "adam.md",
+        "# Adam {AdamW} {ADOPT}",
+        "# Adam {AdamW} {ADOPTED}",
+        ["`ADOPTED`", "Adam, AdamW, ADOPT"],
+    ),
+    "no tabs under a section": (
+        "adam.md",
+        "# Adam {AdamW} {ADOPT}\n\n## Description",
+        "# Adam {AdamW} {ADOPT}\n\n## Descriptions",
+        ["no tabs under: Description", "Give each a section"],
+    ),
+    "open tab": ("adam.md", '=== "AdamW"', '=== "AdamW', ['=== "NAME"', "quotes"]),
+    "open code": ("index.md", "What you", "```python\nx = 1\n\nWhat you", ["```python", "end"]),
+    "open title of a box": (
+        "index.md",
+        "What you",
+        '!!! note "A\n\n    What you',
+        ['`!!! note "A`'],
+    ),
+    "open element": ("index.md", "What you", "<kbd>What you", ["`<kbd>` is not closed", "</kbd>"]),
+    "end without a beginning": ("index.md", "What you", "</kbd>What you", ["closes nothing"]),
+    "duplicate id": (
+        "index.md",
+        "What you",
+        '<a id="here"></a><a id="here"></a>What you',
+        ["the id `here` is there twice"],
+    ),
+    "unknown figure": (
+        "adam.md",
+        "(figure:paths?",
+        "(figure:path?",
+        ["`path`", "there are: paths"],
+    ),
+    "figure without text": ("index.md", "# Opt", "![](figure:paths)\n\n# Opt", ["text"]),
+    "unknown directive": ("symbols.md", "::: symbols", "::: symbol", ["symbols, worked-numbers"]),
+    "nothing to describe it": ("choose.md", None, "# Choose one\n\nOne.\n", ["begin it with one"]),
+    "failing cell": (
+        "notebooks/decay_is_not_l2.py",
+        "decay = 0.3",
+        "decay = 0.3 / 0",
+        ["ZeroDivisionError"],
+    ),
+    "plot without text": (
+        "notebooks/decay_is_not_l2.py",
+        '# %% alt="',
+        '# %% not="',
+        ["no text for those who do not see"],
+    ),
+}
+
+# These are warnings, which a strict build counts: one build tells them all. Of those in one file,
+# what changes the count of its lines comes first.
+IN_ALL = {
+    "page that nothing leads to": ("mkdocs.yml", "  - lion.md\n", "", ["lion.md", "not included"]),
+    "missing image": ("docs/index.md", "# Opt", "![x](no.png)\n\n# Opt", ["'no.png'"]),
     "broken link": ("docs/index.md", "(symbols.md)", "(symbol.md)", ["'symbol.md'"]),
     "broken anchor": (
         "docs/notebooks/decay_is_not_l2.py",
@@ -41,88 +135,176 @@ FAULTS = {
         "#formula-adamv",
         ["formula-adamv"],
     ),
-    "missing image": ("docs/index.md", "# Opt", "![x](no.png)\n\n# Opt", ["'no.png'"]),
-    "missing raw image": ("docs/index.md", "# Opt", '<img src="no.png">\n\n# Opt', ["`no.png`"]),
+    "missing raw image": (
+        "docs/choose.md",
+        "## In",
+        '<img src="none.png">\n\n## In',
+        ["`none.png`"],
+    ),
     "image from elsewhere": (
-        "docs/index.md",
-        "# Opt",
-        '<img src="https://example.com/a.png">\n\n# Opt',
-        ["another host"],
-    ),
-    "unknown LaTeX": ("docs/index.md", "What you", "$\\alfa$ What you", ["\\alfa"]),
-    "unknown LaTeX in a module": (
-        "optimizers/adopt.py",
-        r"$W := W - \alpha V_{dw}$",
-        r"$W := W - \alfa V_{dw}$",
-        ["\\alfa"],
-    ),
-    "title and tabs differ": (
-        "docs/adam.md",
-        "# Adam {AdamW} {ADOPT}",
-        "# Adam {ADOPT} {AdamW}",
-        ["title: Adam, ADOPT, AdamW", "tabs:  Adam, AdamW, ADOPT"],
-    ),
-    "unknown optimizer": (
-        "docs/adam.md",
-        "# Adam {AdamW} {ADOPT}",
-        "# Adam {AdamW} {ADOPTED}",
-        ["`ADOPTED`", "Adam, AdamW, ADOPT"],
-    ),
-    "unknown figure": (
-        "docs/adam.md",
-        "(figure:paths?",
-        "(figure:path?",
-        ["`path`", "there are: paths"],
-    ),
-    "figure without text": ("docs/index.md", "# Opt", "![](figure:paths)\n\n# Opt", ["text"]),
-    "unknown directive": (
         "docs/symbols.md",
         "::: symbols",
-        "::: symbol",
-        ["symbols, worked-numbers"],
+        '<img src="https://example.com/a.png">\n\n::: symbols',
+        ["another host", "keep it in docs/"],
     ),
-    "failing cell": (
-        "docs/notebooks/decay_is_not_l2.py",
-        "decay = 0.3",
-        "decay = 0.3 / 0",
-        ["ZeroDivisionError"],
-    ),
-    "plot without text": (
-        "docs/notebooks/decay_is_not_l2.py",
-        '# %% alt="',
-        '# %% not="',
-        ["no text for those who do not see"],
-    ),
+    "missing page": ("mkdocs.yml", "  - choose.md", "  - chose.md", ["'chose.md'", "not found"]),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_stops_the_build_and_is_located(fault, project, tmp_path):
-    file, right, wrong, words = FAULTS[fault]
-    path = project / file
-    before = path.read_text(encoding="utf-8")
-    assert right in before
-    after = before.replace(right, wrong, 1)
-    line = before.partition(right)[0].count("\n") + 1
-    path.write_text(after, encoding="utf-8")
+def plant(path: Path, right: str | None, wrong: str) -> int:
+    """Put a fault into a file, and return the line of it."""
+    before, found, after = path.read_text(encoding="utf-8").partition(right or "\0")
+    assert found or right is None
+    path.write_text(before + wrong + after if found else wrong, encoding="utf-8")
+    return before.count("\n") + 1 if found else 1
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load_config(str(ROOT / "mkdocs.yml"))
+
+
+def render(folder: Path, name: str, config) -> None:
+    """Render one page, as MkDocs does."""
+    file = File(name, str(folder), str(folder / "site"), use_directory_urls=True)
+    files = Files([file])
+    slips.check_files(files)
+    page = Page(None, file, config)
+    page.read_source(config)
+    page.markdown = hooks.on_page_markdown(page.markdown, page, config, files) or page.markdown
+    page.render(config, files)
+    hooks.on_page_content(page.content, page, config, files)
+
+
+@pytest.mark.parametrize("fault", IN_A_PAGE)
+def test_a_fault_of_a_page_is_told_and_located(fault, config, tmp_path, caplog):
+    name, right, wrong, words = IN_A_PAGE[fault]
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "docs" / name, path)
+    line = plant(path, right, wrong)
     try:
-        done = build(project, tmp_path / "site")
-    finally:
-        path.write_text(before, encoding="utf-8")
-    assert done.returncode != 0
-    assert f"{file}:{line}" in done.stderr
-    for word in words:
+        render(tmp_path, name, config)
+        told = caplog.text  # warnings, which stop a strict build at its end
+    except BuildError as error:  # what MkDocs tells without a traceback
+        told = str(error)
+    for word in [f"{path}:{line}: ", *words]:
+        assert word in told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "remedy"),
+    [
+        ("my page.md", b"# Page", 1, "rename it"),
+        ("بهینه‌ساز.md", b"# Page", 1, "rename it"),
+        ("Adam.md", b"# Page", 1, "small Latin letters"),
+        ("page.md", b"# Page\n\nCaf\xe9", 3, "not UTF-8: save it"),
+    ],
+)
+def test_a_page_that_cannot_be_one_is_refused(name, content, line, remedy, config, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BuildError) as error:
+        render(tmp_path, name, config)
+    assert f"{tmp_path / name}:{line}: " in str(error.value)
+    assert remedy in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def failed(project, tmp_path_factory):
+    """A build with all faults of IN_ALL, over a site that was good; and the faults' lines."""
+    site = tmp_path_factory.mktemp("failed") / "site"
+    site.mkdir()
+    (site / "index.html").write_text("the last good site", encoding="utf-8")
+    before = {file: (project / file).read_bytes() for file, *_ in IN_ALL.values()}
+    lines = {
+        fault: plant(project / file, right, wrong)
+        for fault, (file, right, wrong, _) in IN_ALL.items()
+    }
+    done = build(project, site)
+    for file, content in before.items():
+        (project / file).write_bytes(content)
+    return done, lines, site
+
+
+@pytest.mark.parametrize("fault", IN_ALL)
+def test_a_fault_that_a_whole_build_sees_is_told(fault, failed):
+    done, lines, _ = failed
+    file, _, wrong, words = IN_ALL[fault]
+    for word in [f"{file}:{lines[fault]}: " if wrong else "", *words]:
         assert word in done.stderr
+
+
+def test_a_build_that_fails_leaves_the_last_good_site(failed):
+    done, _, site = failed
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert [file.name for file in site.iterdir()] == ["index.html"]
+    assert (site / "index.html").read_text(encoding="utf-8") == "the last good site"
+
+
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_site_survives_an_interrupted_exchange(moment, tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    for folder in (site, swap.aside(site)):
+        folder.mkdir()
+        (folder / "index.html").write_text(folder.name, encoding="utf-8")
+    moves, rename = [], Path.rename
+
+    def interrupted(one, other):
+        moves.append(one)
+        if len(moves) == moment:
+            raise KeyboardInterrupt
+        rename(one, other)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        swap.put_in_place(swap.aside(site))
+    monkeypatch.undo()
+    new = swap.aside(site)
+    assert (site / "index.html").read_text(encoding="utf-8") == "site"
+    assert swap.put_in_place(new) == site
+    assert (site / "index.html").read_text(encoding="utf-8") == ".site.new"
+    assert [one.name for one in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_fault_in_a_module_is_told_by_the_page_that_shows_it(project, tmp_path):
+    path = project / "optimizers" / "adopt.py"
+    before = path.read_text(encoding="utf-8")
+    line = plant(path, r"$W := W - \alpha V_{dw}$", r"$W := W - \alfa V_{dw}$")
+    done = build(project, tmp_path / "site")
+    path.write_text(before, encoding="utf-8")
+    assert done.returncode != 0
+    assert f"optimizers/adopt.py:{line}" in done.stderr
+    assert r"\alfa" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_changed_package_runs_the_notebook_again(project, tmp_path):
+def test_the_same_input_gives_the_same_bytes(project, site, tmp_path):
+    """Built elsewhere, by another process, with nothing kept from earlier builds."""
+    shutil.rmtree(project / ".cache", ignore_errors=True)
+    done = build(project, tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+    one, other = (
+        {file.relative_to(root): file for file in root.rglob("*") if file.is_file()}
+        for root in (site, tmp_path / "site")
+    )
+    assert one.keys() == other.keys()
+    assert [name for name in one if not filecmp.cmp(one[name], other[name], shallow=False)] == []
+
+
+def test_a_changed_package_runs_the_notebook_again(project):
     path = project / "optimizers" / "adamw.py"
     before = path.read_text(encoding="utf-8")
+    program = """
+from types import SimpleNamespace as Some
+from docs_ext import notebook
+page = Some(file=Some(abs_src_path=notebook.ROOT / "docs/notebooks/decay_is_not_l2.py"))
+notebook.as_markdown(page, None)
+"""
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, cwd=project, check=True)
     path.write_text(before.replace("lr * weight_decay * param", "weight_decay * param"), "utf-8")
-    try:
-        done = build(project, tmp_path / "site")
-    finally:
-        path.write_text(before, encoding="utf-8")
+    done = subprocess.run(command, cwd=project, text=True, capture_output=True, check=False)
+    path.write_text(before, encoding="utf-8")
     assert done.returncode != 0
     assert "AssertionError: AdamW" in done.stderr

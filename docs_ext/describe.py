@@ -1,0 +1,55 @@
+"""What a search engine and a shared link say of a page: its first English sentence."""
+
+import re
+from html.parser import HTMLParser
+
+ENOUGH, MOST = 40, 200  # letters: fewer say nothing, more are not shown
+
+
+class Paragraphs(HTMLParser):
+    """Collects the text of paragraphs and list items, formulas as they are read aloud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.open, self.hidden = "", ""
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag in ("p", "li") and not self.hidden:
+            self.open = tag if attrs.get("lang") != "fa" else ""
+            self.texts += [""] if self.open else []
+        if tag in ("annotation", "pre", "svg") and not self.hidden:
+            self.hidden = tag
+        elif attrs.get("class") == "katex-html":
+            self.hidden = "bdi"  # the formula's other half
+
+    def handle_endtag(self, tag):
+        if tag == self.hidden:
+            self.hidden = ""
+        elif tag == self.open:
+            self.open = ""
+
+    def handle_data(self, data):
+        if self.open and not self.hidden:
+            self.texts[-1] += data
+
+
+def first_sentence(html: str) -> str | None:
+    """Return the first English sentence of a page's text, and those after it that fit.
+
+    Example:
+        >>> first_sentence("<p>See:</p><p>It divides each step by how large gradients are.</p>")
+        'It divides each step by how large gradients are.'
+    """
+    parser = Paragraphs()
+    parser.feed(html)
+    parser.close()
+    for text in parser.texts:
+        told, *rest = re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
+        if len(text) < ENOUGH or told[-1:] not in ".!?":
+            continue
+        while rest and len(told) + len(rest[0]) < MOST:
+            told += " " + rest.pop(0)
+        return told
+    return None
