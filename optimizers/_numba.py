@@ -9,7 +9,7 @@ from threading import Thread
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, float32, float64, int64, njit, types
+from numba import carray, cfunc, float64, int64, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -18,7 +18,7 @@ MATH = {"fastmath": {"contract"}, "error_model": "numpy"}
 # Halves are computed in float32, in pieces that remain in the innermost cache.
 PIECE = 1024
 # What takes less time than a thread takes to start is not worth one.
-SHARE = 100_000
+SHARE = 300_000
 
 
 def cached(decorator, *arguments, **options):
@@ -27,7 +27,8 @@ def cached(decorator, *arguments, **options):
     def decorate(function):
         try:
             return decorator(*arguments, cache=True, **options)(function)
-        except RuntimeError:
+        except Exception:
+            # No place can be written to, or what lies there cannot be read: it is compiled anew.
             return decorator(*arguments, **options)(function)
 
     return decorate
@@ -158,7 +159,7 @@ def drive(function, begin, end, offsets, addresses, sizes, numbers, row):
     at = np.empty(len(sizes), np.int64)
     for k, start, n in stretches(begin, end, offsets, end):
         for j in range(len(sizes)):
-            at[j] = addresses[k, j] + start * sizes[j]
+            at[j] = addresses[j, k] + start * sizes[j]
         call(function, n, at.ctypes.data, numbers + k * row)
 
 
@@ -169,7 +170,7 @@ def drive_halves(function, begin, end, offsets, addresses, sizes, numbers, row, 
     params, grads = np.empty((2, PIECE), np.float32)
     for k, start, n in stretches(begin, end, offsets, PIECE):
         for j in range(len(sizes)):
-            at[j] = addresses[k, j] + start * sizes[j]
+            at[j] = addresses[j, k] + start * sizes[j]
         param = carray(pointer(at[0]), n, np.uint16)
         grad = carray(pointer(at[1]), n, np.uint16)
         at[0], at[1] = params.ctypes.data, grads.ctypes.data
@@ -191,7 +192,7 @@ def launch(function, offsets, addresses, sizes, numbers, dtype, threads):
     Args:
         function: a compiled kernel.
         offsets: how many elements stand before each tensor, and how many there are.
-        addresses: of each tensor, of each of its quantities; numbers.
+        addresses: of each quantity, of each tensor; numbers.
         sizes: the bytes of an element, of each quantity.
         numbers: a row of numbers for each tensor.
         dtype: the parameters' dtype, "float32", "float64", "bfloat16" or "float16".
