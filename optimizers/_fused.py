@@ -230,28 +230,34 @@ def kernel_of(formula, dtype, device):
     digest = hashlib.sha256(b"".join(one.read_bytes() for one in sorted(sources))).hexdigest()
     file = f"{formula}_{computes}_{digest[:16]}.py"
     try:
-        path = folder() / file
-        if not path.exists():
-            write(path, printed(formula, computes))
-    except (OSError, RuntimeError):
-        # No home, or none that can be written to: it is compiled in memory, in each process anew.
-        path = None
-    except ValueError as why:
+        text, path = kept(formula, computes, file)
+    except (ImportError, ValueError) as why:
         return str(why)
-    except ImportError as why:
-        return f"{why.name} is not installed: {INSTALL}"
     kernel = ModuleType(file.removesuffix(".py"))
-    kernel.__file__ = str(path or f"<{file}>")
-    text = path.read_text(encoding="utf-8") if path else printed(formula, computes)
-    exec(compile(text, kernel.__file__, "exec"), vars(kernel))
+    kernel.__file__ = path
+    # Numba looks for the module of what it finds on disk.
+    sys.modules[kernel.__name__] = kernel
+    exec(compile(text, path, "exec"), vars(kernel))
     return kernel
 
 
-def printed(formula, dtype):
-    """The text of a kernel."""
-    from .formula import rule_of
+def kept(formula, dtype, file):
+    """The text of a kernel and its path; it is printed where it is not kept already."""
 
-    return rule_of(importlib.import_module(f"{__package__}.{formula}")).kernel(dtype)
+    def printed():
+        # What reads formulas is slow to import, and not needed for what is kept.
+        from .formula import rule_of
+
+        return rule_of(importlib.import_module(f"{__package__}.{formula}")).kernel(dtype)
+
+    try:
+        path = folder() / file
+        if not path.exists():
+            write(path, printed())
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, RuntimeError):
+        # No home, or none that can be written to: each process prints and compiles it anew.
+        return printed(), f"<{file}>"
 
 
 def folder():
@@ -284,6 +290,8 @@ def run(kernel, group, states, columns):
     counts = np.fromiter(map(Tensor.numel, columns[0]), np.int64, tensors)
     addresses = np.fromiter(map(Tensor.data_ptr, chain(*columns)), np.int64, quantities * tensors)
     addresses = addresses.reshape(quantities, tensors)
+    if np.any((addresses == 0) & (counts > 0)):
+        raise RuntimeError("a parameter, a gradient or a state has no memory")
     steps = np.fromiter((state["step"].data_ptr() for state in states), np.int64, tensors)
     steps = runner.count(steps)
     options = {name: group[name] for name in kernel.OPTIONS}

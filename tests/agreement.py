@@ -1,4 +1,4 @@
-"""Whether a formula, a NumPy step and a PyTorch class agree, over gradients that are not kind.
+"""Whether a formula, a NumPy step, a PyTorch class and a kernel agree, over gradients that are not kind.
 
 The tests of the formulas and the mutants look through the same eyes.
 """
@@ -54,10 +54,10 @@ def run_step(step, setting, grads):
     return seen
 
 
-def run_class(cls, setting, grads):
-    """Parameter and state after each step of a PyTorch optimizer."""
+def run_class(cls, setting, grads, fused=False):
+    """Parameter and state after each step of a PyTorch optimizer, by its own code or by a kernel."""
     param = torch.from_numpy(start()).requires_grad_()
-    optimizer, seen = cls([param], **setting), []
+    optimizer, seen = cls([param], fused=fused, **setting), []
     for grad in grads:
         param.grad = torch.from_numpy(grad.copy())
         optimizer.step()

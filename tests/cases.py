@@ -12,6 +12,7 @@ import adopt
 import torch
 
 from optimizers import OPTIMIZERS
+from optimizers.formula import NoKernel, rule_of
 
 # What to try for an option, by its name; the first three are far from each other and the default.
 VALUES = {
@@ -75,6 +76,14 @@ def settings_of(name):
 def having(name, **options):
     """Those of some options that an optimizer has."""
     return {option: options[option] for option in defaults_of(name).keys() & options.keys()}
+
+
+def has_kernel(name):
+    """Whether a formula can be computed one element at a time."""
+    try:
+        return bool(rule_of(name).kernel())
+    except NoKernel:
+        return False
 
 
 # Two settings that tell the most, for what need not be tried with all; and one far from both.

@@ -47,6 +47,8 @@ def test_formula_step_and_class_agree(name, setting):
         ("b", "the formula"): agreement.run_step(step_of(rule, "b"), setting, GRADS),
         ("W", "the PyTorch class"): agreement.run_class(entry.optimizer, setting, GRADS),
     }
+    if cases.has_kernel(name):
+        runs["W", "the kernel"] = agreement.run_class(entry.optimizer, setting, GRADS, fused=True)
     for (variable, what), seen in runs.items():
         found = agreement.disagreement(seen, by_step)
         if found:
