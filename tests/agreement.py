@@ -1,4 +1,4 @@
-"""Whether a formula, a NumPy step, a PyTorch class and a kernel agree, over gradients that are not kind.
+"""Whether a formula, a NumPy step, a class and a kernel agree, over gradients that are not kind.
 
 The tests of the formulas and the mutants look through the same eyes.
 """
@@ -55,7 +55,7 @@ def run_step(step, setting, grads):
 
 
 def run_class(cls, setting, grads, fused=False):
-    """Parameter and state after each step of a PyTorch optimizer, by its own code or by a kernel."""
+    """Parameter and state after each step of a PyTorch optimizer, by its own code or a kernel."""
     param = torch.from_numpy(start()).requires_grad_()
     optimizer, seen = cls([param], fused=fused, **setting), []
     for grad in grads:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from optimizers import OPTIMIZERS, ADOPT, Adam, _fused, _numba
+from optimizers import ADOPT, OPTIMIZERS, Adam, _fused, _numba
 from optimizers.formula import rule_of
 from tests import cases
 
@@ -504,7 +504,15 @@ assert os.waitpid(child, 0)[1] == 0
 
 def run_program(cache, **variables):
     environment = os.environ | {"XDG_CACHE_HOME": str(cache)} | variables
-    command = [sys.executable, "-W", "error", "-W", "ignore:.*fork:DeprecationWarning", "-c", PROGRAM]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-W",
+        "ignore:.*fork:DeprecationWarning",
+        "-c",
+        PROGRAM,
+    ]
     done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.split(maxsplit=1)
