@@ -1,4 +1,4 @@
-"""What a kernel made from a formula computes, serves and refuses, and what can go wrong around it."""
+"""What a kernel made from a formula computes, serves and refuses, and what can go wrong."""
 
 import copy
 import importlib
@@ -210,7 +210,9 @@ def test_as_many_threads_as_torch_may_use_give_the_same_numbers(monkeypatch, thr
         optimizers = Adam(alone, fused=True), Adam(shared, fused=True)
         try:
             for time in range(4):
-                for params, optimizer, count in zip((alone, shared), optimizers, (1, threads)):
+                for params, optimizer, count in zip(
+                    (alone, shared), optimizers, (1, threads), strict=True
+                ):
                     torch.set_num_threads(count)
                     give(params, time)
                     optimizer.step()
@@ -293,10 +295,6 @@ class Renamed(Adam):
     """Whose update is still the formula's."""
 
 
-def complex_parameter(param):
-    return torch.ones(3, dtype=torch.complex64, requires_grad=True), torch.ones(3) + 0j
-
-
 def refused():
     one = torch.ones(2, 3)
     yield {}, one + 0j, one + 0j, r"no kernel computes in torch\.complex64"
@@ -352,7 +350,7 @@ def test_a_subclass_has_the_kernel_until_it_steps_in_its_own_way(monkeypatch):
             give(params, time)
             optimizer.step()
     assert launches == [1]
-    with pytest.raises(RuntimeError, match="^Own cannot be fused: its update is not that of"):
+    with pytest.raises(RuntimeError, match=r"^Own cannot be fused: its update is not that of"):
         Own(params, fused=True).step()
 
 
@@ -361,7 +359,7 @@ def test_torch_compile_makes_its_own_kernels():
     give(params, 0)
     torch.compiler.reset()
     torch.compile(Adam(params).step, backend="eager", fullgraph=True)()
-    with pytest.raises(Exception, match="Adam cannot be fused: torch.compile makes kernels"):
+    with pytest.raises(Exception, match=r"Adam cannot be fused: torch\.compile makes kernels"):
         torch.compile(Adam(params, fused=True).step, backend="eager")()
 
 
@@ -489,7 +487,8 @@ optimizer = Adam(params, lr=0.1, fused=True)
 for _ in range(3):
     params[0].grad = params[0].detach() ** 3
     optimizer.step()
-print("optimizers.formula.reader" in sys.modules, params[0].double().sum().item(), params[0][0].item())
+result = params[0].double().sum().item(), params[0][0].item()
+print("optimizers.formula.reader" in sys.modules, *result)
 # A forked worker has no threads of its parent's; torch's own operations may wait for them for ever.
 sys.stdout.flush()
 child = os.fork()
@@ -502,8 +501,8 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
-def run_program(cache, **variables):
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache)} | variables
+def run_program(cache):
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
     command = [
         sys.executable,
         "-W",
