@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.compiler import is_compiling
 
+from . import _fused
+
 INVALID = {
     "lr": "Invalid learning rate: {}",
     "eps": "Invalid epsilon value: {}",
@@ -24,10 +26,9 @@ INVALID = {
 
 # Flags of torch.optim that say how to compute, not what; a saved one does not matter here.
 HOW = {
-    "foreach": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
+    "foreach": "leave it out, or use fused=True for one kernel",
     "capturable": "use torch.compile(optimizer.step) instead of a graph capture",
     "differentiable": "use the class of torch.optim, which has it",
-    "fused": "leave it out, or use torch.compile(optimizer.step) for fewer kernel launches",
 }
 INSTEAD = {
     "amsgrad": "use ADOPT, which converges without it, or use AMSGrad",
@@ -140,6 +141,7 @@ class Optimizer(torch.optim.Optimizer):
     reads_step: ClassVar[bool] = True
 
     def __init__(self, params: Iterable, defaults: dict[str, Any], **flags: bool | None) -> None:
+        defaults["fused"] = flags.pop("fused", None)
         for name in flags.keys() - INSTEAD.keys():
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument '{name}'")
         self.defaults = defaults
@@ -198,9 +200,11 @@ class Optimizer(torch.optim.Optimizer):
             if isinstance(lr := group["lr"], Tensor):
                 # It stays a tensor, because torch.optim rounds as a tensor is rounded.
                 group = {**group, "lr": lr.squeeze()}
-            for param in group["params"]:
-                if param.grad is not None:
-                    self._step_one(param, param.grad, group)
+            params = [param for param in group["params"] if param.grad is not None]
+            if group["fused"] is not False:
+                params = _fused.step(self, group, params)
+            for param in params:
+                self._step_one(param, param.grad, group)
         return loss
 
     def _step_one(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
@@ -260,7 +264,7 @@ class Optimizer(torch.optim.Optimizer):
             # two flags knows the older.
             if "amsgrad" in self.fixed.keys() - group.keys() and "decoupled_weight_decay" in group:
                 raise ValueError(f"a group without amsgrad is not {type(self).__name__}")
-            group = {**own, **{name: group[name] for name in group.keys() - HOW.keys()}}
+            group = {**own, **{name: group[name] for name in group.keys() - HOW.keys() - {"fused"}}}
             self._check_group(group)
             groups.append(group)
             for key, param in zip(group["params"], own["params"], strict=False):

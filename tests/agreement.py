@@ -1,4 +1,4 @@
-"""Whether a formula, a NumPy step and a PyTorch class agree, over gradients that are not kind.
+"""Whether a formula, a NumPy step, a class and a kernel agree, over gradients that are not kind.
 
 The tests of the formulas and the mutants look through the same eyes.
 """
@@ -90,10 +90,10 @@ def run_step(step, setting, grads):
     return seen
 
 
-def run_class(cls, setting, grads):
-    """Parameter and state after each step of a PyTorch optimizer."""
+def run_class(cls, setting, grads, fused=False):
+    """Parameter and state after each step of a PyTorch optimizer, by its own code or a kernel."""
     param = torch.from_numpy(start(grads.shape[1:])).requires_grad_()
-    optimizer, seen = cls([param], **setting), []
+    optimizer, seen = cls([param], fused=fused, **setting), []
     for grad in grads:
         param.grad = torch.from_numpy(grad.copy())
         optimizer.step()
@@ -109,6 +109,10 @@ class Disagreement(NamedTuple):
     quantity: str
     value: object
     expected: object
+
+    def __str__(self):
+        values = f"{self.value!r}, expected {self.expected!r}"
+        return f"at call {self.iteration + 1} in {self.quantity}: {values}"
 
 
 def disagreement(seen, expected):
@@ -168,13 +172,7 @@ def complaint(name, setting, rule, variable, three):
         )
         found = disagreement(three[FORMULA], three[STEP])
     lines = [line for what in suspects for line in places(what, name, rule, variable, found)]
-    return "\n  ".join(
-        [
-            f"{name} {setting}: {parts}, at call {found.iteration + 1} in {found.quantity}: "
-            f"{found.value!r}, expected {found.expected!r}",
-            *lines,
-        ]
-    )
+    return "\n  ".join([f"{name} {setting}: {parts}, {found}", *lines])
 
 
 def places(what, name, rule, variable, found):

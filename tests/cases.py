@@ -14,7 +14,7 @@ import adopt
 import torch
 
 from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers.formula import NoKernel, rule_of
 
 # What moves matrices only, as its formula says.
 MATRICES = {name for name in OPTIMIZERS if rule_of(name).matrix}
@@ -109,6 +109,14 @@ def having(name, **options):
     return {option: options[option] for option in defaults_of(name).keys() & options.keys()}
 
 
+def has_kernel(name):
+    """Whether a formula can be computed one element at a time."""
+    try:
+        return bool(rule_of(name).kernel())
+    except NoKernel:
+        return False
+
+
 # Two settings that tell the most, for what need not be tried with all; and one far from both.
 RICH = {name: [at_once(name, 0, False), at_once(name, 1, True)] for name in OPTIMIZERS}
 FAR = {name: {**at_once(name, 2, False), **having(name, lr=0.3)} for name in OPTIMIZERS}
@@ -177,6 +185,8 @@ class PreciseNAdam(torch.optim.NAdam):
             dtype = torch.promote_types(param.dtype, torch.float32).to_real()
             mu_products[i] = self.state[param]["mu_product"] = mu_products[i].to(dtype)
         return has_complex
+
+
 class ExactMuon(torch.optim.Muon):
     """torch's class without its rounding to bfloat16, and with `maximize`, which it lacks."""
 

@@ -51,6 +51,10 @@ def test_formula_step_and_class_agree(name, setting, shape):
         if apart or agreement.disagreement(by_formula, by_step):
             three = witnesses(by_formula, by_step, by_class)
             pytest.fail(agreement.complaint(name, setting, rule, variable, three))
+    if cases.has_kernel(name):
+        by_kernel = agreement.run_class(entry.optimizer, setting, grads, fused=True)
+        if found := agreement.disagreement(by_kernel, by_step):
+            pytest.fail(f"{name} {setting}: the kernel parts from its formula, {found}")
 
 
 def witnesses(by_formula, by_step, by_class):

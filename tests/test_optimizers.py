@@ -1,4 +1,4 @@
-"""The formula's three implementations agree: NumPy step, PyTorch class, somebody else's class."""
+"""The formula's implementations agree: NumPy step, PyTorch class, kernel, somebody else's class."""
 
 import math
 
@@ -56,8 +56,11 @@ def test_reference_class_and_witness_agree_over_200_steps(name, options):
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(shape) for shape in shapes]
     states = [{} for _ in shapes]
-    ours, theirs = ([torch.tensor(array).requires_grad_() for array in arrays] for _ in range(2))
-    optimizer = OPTIMIZERS[name].optimizer(ours, **options)
+    ours, theirs, served = (
+        [torch.tensor(array).requires_grad_() for array in arrays] for _ in range(3)
+    )
+    optimizer = OPTIMIZERS[name].optimizer(ours, fused=False, **options)
+    kernel = OPTIMIZERS[name].optimizer(served, **options)
     witness = cases.WITNESSES[name](theirs, **options) if name in cases.WITNESSES else None
     streams = [gradients(shape, seed) for seed, shape in enumerate(shapes)]
     largest = [{} for _ in shapes]
@@ -67,26 +70,27 @@ def test_reference_class_and_witness_agree_over_200_steps(name, options):
             # The second parameter gets its first gradient late, and every fifth one is missing.
             absent = time < starts[i] or time % 5 == 4
             grad = next(stream)
-            ours[i].grad = None if absent else torch.tensor(grad)
-            theirs[i].grad = None if absent else torch.tensor(grad)
+            for params in (ours, theirs, served):
+                params[i].grad = None if absent else torch.tensor(grad)
             if not absent:
                 arrays[i], states[i] = OPTIMIZERS[name].step(arrays[i], grad, states[i], **options)
         optimizer.step()
+        kernel.step()
         if witness:
             witness.step()
 
         for i, array in enumerate(arrays):
             results = [{"param": array, **states[i]}]
-            for params, whose in ((ours, optimizer), (theirs, witness)):
+            for params, whose in ((ours, optimizer), (served, kernel), (theirs, witness)):
                 if whose:
                     state = {key: value.numpy() for key, value in whose.state[params[i]].items()}
                     results.append({"param": params[i].detach().numpy(), **state})
-            assert results[0].keys() == results[1].keys()
+            assert results[0].keys() == results[1].keys() == results[2].keys()
             if witness and states[i]:
                 # torch's Adagrad has a state before its first gradient. Where the formula has no
                 # t, theirs does not count.
                 uncounted = set() if optimizer.reads_step else {"step"}
-                assert results[0].keys() - uncounted == results[2].keys() - uncounted
+                assert results[0].keys() - uncounted == results[3].keys() - uncounted
             for key, value in results[0].items():
                 # Relative to the largest value that the coordinate has had: what is left when
                 # large numbers cancel keeps their rounding.
@@ -97,12 +101,13 @@ def test_reference_class_and_witness_agree_over_200_steps(name, options):
 
 
 @pytest.mark.parametrize("name", cases.BY_HAND)
-def test_steps_worked_by_hand(name):
+@pytest.mark.parametrize("fused", [False, None])
+def test_steps_worked_by_hand(name, fused):
     options, grads, expected = cases.BY_HAND[name]
     shape = cases.shape_for(name, ())
     array, state = np.ones(shape), {}
     param = torch.ones(shape, dtype=torch.float64, requires_grad=True)
-    optimizer = OPTIMIZERS[name].optimizer([param], **options)
+    optimizer = OPTIMIZERS[name].optimizer([param], fused=fused, **options)
     for grad in grads:
         array, state = OPTIMIZERS[name].step(array, np.full(shape, grad), state, **options)
         param.grad = torch.full(shape, grad, dtype=torch.float64)

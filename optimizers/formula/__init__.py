@@ -16,6 +16,7 @@ import importlib
 HOMES = {
     "Difference": "compare",
     "FormulaError": "source",
+    "NoKernel": "kernels",
     "Rule": "rule",
     "Statement": "rule",
     "differences": "compare",

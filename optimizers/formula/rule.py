@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import sympy
 
-from . import printers
+from . import kernels, printers
 from .expressions import clip, divides
 from .matrices import frobenius, matmul, norm, transpose
 from .symbols import Symbol
@@ -258,6 +258,26 @@ class Rule:
             exp_avg_sq_corrected, param); // optimizers/adam.py:20
         """
         return printers.javascript(self, variable)
+
+    def kernel(self, dtype="float32", variable=None):
+        """The rule as the text of a module with a kernel: one loop over the elements of a tensor.
+
+        Args:
+            dtype: what to compute in, "float32" or "float64".
+            variable: whose lines to print, one of `variables`; the first unless said.
+
+        Returns:
+            The text; `optimizers._fused` runs it.
+
+        Raises:
+            ValueError: a line takes more than one element at a time.
+
+        Example:
+            >>> from optimizers.formula import rule_of
+            >>> print(rule_of("Lion").kernel().splitlines()[-4])
+                    param = param - lr*delta  # W := W - \\alpha \\Delta_{dw}
+        """
+        return kernels.kernel(self, dtype, variable)
 
     def _run(self, param, grad, state, variable, maximize, hyper):
         """The moments of one call: Initialize on the first, and an iteration where there is one."""
