@@ -184,6 +184,16 @@ class Muon(Optimizer):
             self.param_groups.pop()
             raise
 
+    def _check_group(self, group: dict[str, Any]) -> None:
+        super()._check_group(group)
+        if len(group.get("ns_coefficients", (0, 0, 0))) != 3:
+            raise ValueError("Coefficients must be a tuple of exactly 3 values")
+        if group.get("ns_steps", 0) not in range(100):
+            raise ValueError(
+                "Number of steps must be less than 100 for computational efficiency, and at least "
+                f"0: {group['ns_steps']}"
+            )
+
     def update(self, param, grad, state, group):
         lr, momentum, (rows, columns) = group["lr"], group["momentum"], param.shape
         momentum_buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)

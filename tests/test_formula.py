@@ -439,6 +439,54 @@ def test_a_norm_is_of_the_whole_array():
     np.testing.assert_allclose(param, [[-0.6], [-0.8]], rtol=1e-15)
 
 
+def matrix_rule(lines):
+    """A rule of these lines, which then moves W by X."""
+    return read(f"On iteration $t$:\n\n{lines}\n\n$W := W - \\alpha X$", path="page.md")
+
+
+def test_matrices_are_multiplied_transposed_and_measured():
+    grad = np.array([[1.0, 2.0], [0.0, 2.0], [4.0, 0.0]])
+    rule = matrix_rule(
+        r"$X = dW$, $A = X^\top X$, $X := X A / \lVert X \rVert_F + X (A A)^\top - \alpha X"
+        r" + \frac{n_{\text{rows}}}{n_{\text{columns}}} X$"
+    )
+    param, _ = rule.step(np.zeros((3, 2)), grad, {}, lr=1.0)
+    square = grad.T @ grad
+    expected = grad @ square / 5 + grad @ square @ square - grad + 3 / 2 * grad
+    np.testing.assert_allclose(-param, expected, rtol=1e-14)
+
+
+def test_what_is_repeated_runs_as_often_as_it_says():
+    rule = matrix_rule(
+        "$X = dW$\n\nRepeat $3$ times: $A = X$, $X := X + A$\n\nRepeat $k$ times: $X := 3 X$"
+    )
+    for k in (0, 2):
+        moments = rule.trace(np.zeros((1, 1)), [np.ones((1, 1))], lr=1.0, ns_steps=k)
+        assert moments[-1].values["W"] == -(2**3) * 3**k
+        assert len(moments[-1].lines) == 1 + 3 * 2 + k + 1
+    # A value that only the next time around reads is not dead.
+    kept = matrix_rule("$X = dW$, $A = X$\n\nRepeat $k$ times: $X := X + A$, $A = X$")
+    param, _ = kept.step(np.zeros((1, 1)), np.ones((1, 1)), {}, lr=1.0, ns_steps=3)
+    assert param == -8
+
+
+def test_a_rule_says_whether_it_moves_each_coordinate_by_itself():
+    norm = read(r"On iteration $t$: $W := W - \alpha \frac{dW}{\lVert dW \rVert}$")
+    found = [(rule.elementwise, rule.matrix) for rule in (rule_of("Adam"), norm, rule_of("Muon"))]
+    assert found == [(True, False), (False, False), (False, True)]
+    with pytest.raises(ValueError, match=r"^page.md: the rule moves matrices, .* shape \(2,\)$"):
+        matrix_rule("$X = dW$").step(np.ones(2), np.ones(2), {}, lr=1.0)
+
+
+def test_a_repetition_is_part_of_what_differs():
+    once, often = (
+        matrix_rule("$X = dW$, $X := 2 X$"),
+        matrix_rule("$X = dW$\n\nRepeat $k$ times: $X := 2 X$"),
+    )
+    found = [row.kind for row in differences(once, often)]
+    assert found == ["same", "changed", "same"]
+
+
 def test_an_initialize_with_a_gradient_takes_the_first_call():
     rule = rule_of("ADOPT")
     assert rule.initialize_reads_gradient

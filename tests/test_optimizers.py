@@ -140,6 +140,10 @@ WRONG = [
     ({"momentum": -0.1}, "Invalid momentum value: -0.1"),
     ({"momentum": math.nan}, "Invalid momentum value: nan"),
     ({"momentum": math.inf}, "Invalid momentum value: inf"),
+    ({"ns_coefficients": (2.0, -1.0)}, "Coefficients must be a tuple of exactly 3 values"),
+    ({"ns_steps": 100}, "Number of steps must be less than 100"),
+    ({"ns_steps": -1}, "Number of steps must be less than 100"),
+    ({"ns_steps": 2.5}, "Number of steps must be less than 100"),
     ({"clip_exp": -0.25}, "Invalid clip_exp value: -0.25"),
     ({"clip_exp": math.nan}, "Invalid clip_exp value: nan"),
     ({"clip_exp": math.inf}, "Invalid clip_exp value: inf"),
@@ -228,6 +232,31 @@ def test_a_sparse_gradient_is_refused_by_name(name):
         optimizer.step()
     assert not optimizer.state
     assert torch.equal(param, torch.eye(3))
+
+
+@pytest.mark.parametrize("name", cases.MATRICES)
+@pytest.mark.parametrize(
+    ("param", "error", "message"),
+    [
+        (torch.ones(3), ValueError, r"only supports 2D .* with size: torch\.Size\(\[3\]\)$"),
+        (torch.ones(2, 3, 4), ValueError, r"only supports 2D .* torch\.Size\(\[2, 3, 4\]\)$"),
+        (
+            torch.ones(2, 3, dtype=torch.cfloat),
+            RuntimeError,
+            "does not support complex parameters$",
+        ),
+    ],
+)
+def test_what_is_no_real_matrix_is_refused(name, param, error, message):
+    param.requires_grad_()
+    good = OPTIMIZERS[name].optimizer([weight()])
+    for refused in (
+        lambda: OPTIMIZERS[name].optimizer([param]),
+        lambda: good.add_param_group({"params": param}),
+    ):
+        with pytest.raises(error, match=f"^{name} {message}"):
+            refused()
+    assert len(good.param_groups) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
