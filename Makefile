@@ -39,7 +39,7 @@ audit-deps: setup
 	npm audit
 	python -m venv .cache/audit
 	.cache/audit/bin/python -m pip install --quiet pip-audit
-	.cache/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
+	.cache/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 setup: .venv/ready $(VENDOR)
 
