@@ -295,8 +295,8 @@ def run(kernel, group, states, columns):
     steps = np.fromiter((state["step"].data_ptr() for state in states), np.int64, tensors)
     steps = runner.count(steps)
     options = {name: group[name] for name in kernel.OPTIONS}
-    if isinstance(options["lr"], Tensor):
-        options["lr"] = options["lr"].item()
+    if isinstance(lr := options.get("lr"), Tensor):
+        options["lr"] = lr.item()
     with np.errstate(all="ignore"):
         values = [-1.0 if group["maximize"] else 1.0, *kernel.once(steps, **options)]
         numbers = np.empty((tensors, len(values)), name_of(COMPUTES[dtype]))

@@ -217,7 +217,7 @@ def kernel(rule, dtype="float32", variable=None):
     once = [*printer.once, f"return [{', '.join(printer.numbers.values())}]"]
     if rule.initialize_reads_gradient:
         once.insert(0, "step = step - 1  # Initialize took a call")
-    known = ", ".join(["step, *", *rule.hyperparameters])
+    known = ", ".join(["step", *(["*"] if rule.hyperparameters else []), *rule.hyperparameters])
     head = [f"def once({known}):", "    # What has no element, in float64."]
     once = "\n".join([*head, *indent(once)])
     needed = [text for name, text in PYTHON.items() if occurs(name, once)]

@@ -1,0 +1,238 @@
+"""Measures what a step costs, here and elsewhere, and writes results/cost.json.
+
+    make bench
+
+Steps of one algorithm are measured in turn, in one process, and the median of each is kept: what
+else the machine does meets all of them alike.
+"""
+
+import datetime
+import importlib.util
+import json
+import os
+import platform
+import sys
+import time
+import warnings
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+
+import adopt
+import pytorch_optimizer
+import torch
+from tqdm import tqdm
+
+from optimizers import OPTIMIZERS, _fused
+from optimizers.formula import NoKernel, read, rule_of
+
+RESULTS = Path(__file__).parent / "results" / "cost.json"
+TURNS = 9
+# Tensors, and elements of each: a model of 30 million parameters, and many small tensors.
+CASES = {"large": (100, 300_000), "small": (500, 1000)}
+# How cost grows: parameters in all, in 100 tensors.
+SIZES = [10**4, 10**5, 10**6, 10**7, 10**8]
+GROWING = ("Adam", "ADOPT")
+# A step that moves as many bytes as one that keeps so many values, and only adds.
+FLOORS = [
+    "$W := W + dW$",
+    "$V_{dw} = V_{dw} + dW$, $W := W + V_{dw}$",
+    "$V_{dw} = V_{dw} + dW$, $S_{dw} = S_{dw} + dW$, $W := W + V_{dw} + S_{dw}$",
+]
+START = "Initialize: {}. On iteration $t$: "
+
+
+def timm_adopt():
+    """timm's class, without the vision models that importing timm brings along."""
+    folder = Path(importlib.util.find_spec("timm").origin).parent
+    for name, path in (("timm", folder), ("timm.optim", folder / "optim")):
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = [str(path)]
+    return importlib.import_module("timm.optim.adopt").Adopt
+
+
+def contenders():
+    """By algorithm: whose class, how it computes, what makes it of parameters."""
+    found = {}
+    for name, entry in OPTIMIZERS.items():
+        rows = found[name] = [("here", "plain", partial(entry.optimizer, lr=1e-3, fused=False))]
+        try:
+            rule_of(name).kernel()
+        except NoKernel:
+            continue
+        rows.append(("here", "fused", partial(entry.optimizer, lr=1e-3, fused=True)))
+    others = {
+        "Gradient Descent": ("SGD", {}),
+        "Momentum": ("SGD", {"momentum": 0.9}),
+        "Nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
+        "AMSGrad": ("Adam", {"amsgrad": True}),
+    }
+    for name, rows in found.items():
+        theirs, options = others.get(name, (OPTIMIZERS[name].optimizer.__name__, {}))
+        if cls := getattr(torch.optim, theirs, None):
+            for how in ("plain", "foreach", "fused"):
+                flag = {"foreach": how == "foreach", **({"fused": True} if how == "fused" else {})}
+                try:
+                    make = partial(cls, lr=1e-3, **options, **flag)
+                    make([torch.ones(1, requires_grad=True)])
+                except (TypeError, RuntimeError):
+                    continue  # torch.optim has no such path
+                rows.append(("torch.optim", how, make))
+    timm = timm_adopt()
+    for how in ("plain", "foreach"):
+        flag = {"foreach": how == "foreach"}
+        found["ADOPT"].append(("torch-adopt", how, partial(adopt.ADOPT, **flag)))
+        found["ADOPT"].append(("timm", how, partial(timm, **flag)))
+        found["ADOPT"].append(("pytorch-optimizer", how, partial(pytorch_optimizer.ADOPT, **flag)))
+    return found
+
+
+class Floor:
+    """Steps that only move the bytes: the kernel of the shortest formula that does."""
+
+    def __init__(self, params, states):
+        begin = ", ".join(["$V_{dw} = 0$", "$S_{dw} = 0$"][:states])
+        rule = read((START.format(begin) if states else "On iteration $t$: ") + FLOORS[states])
+        self.kernel = ModuleType("floor")
+        exec(rule.kernel(), vars(self.kernel))
+        self.group = {"maximize": False, "lr": 0.0}
+        self.states = [{"step": torch.zeros(())} for _ in params]
+        kept = [[torch.zeros_like(one) for one in params] for _ in range(states)]
+        self.columns = [params, [one.grad for one in params], *kept]
+
+    def step(self):
+        _fused.run(self.kernel, self.group, self.states, self.columns)
+
+
+def parameters(tensors, elements):
+    """Parameters with gradients."""
+    torch.manual_seed(0)
+    params = [torch.randn(elements).requires_grad_() for _ in range(tensors)]
+    for param in params:
+        param.grad = torch.randn(elements)
+    return params
+
+
+def peak(step):
+    """The most memory, in bytes, that a step takes beside what is there already."""
+    status = Path("/proc/self/status")
+
+    def kilobytes(name):
+        return int(status.read_text().partition(f"{name}:")[2].split()[0])
+
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # from here on the peak is counted anew
+        before = kilobytes("VmRSS")
+        step()
+        return 1024 * max(0, kilobytes("VmHWM") - before)
+    except OSError:
+        return None
+
+
+def measure(rows, tensors, elements, states):
+    """The contenders of one algorithm, in turn.
+
+    Args:
+        rows: whose, how, what makes one.
+        tensors: how many parameters.
+        elements: how many numbers in each.
+        states: how many values the algorithm keeps for each number.
+
+    Returns:
+        A row of results for each, the floor's last.
+    """
+    params = parameters(tensors, elements)
+    running = [(by, how, make(params)) for by, how, make in rows]
+    running.append(("floor", "fused", Floor(params, states)))
+    times, extra = [[] for _ in running], []
+    for _, _, optimizer in running:
+        for _ in range(3):  # makes the state, compiles, finds its memory
+            optimizer.step()
+        extra.append(peak(optimizer.step))
+    repeats = max(1, min(50, 2_000_000 // (tensors * elements)))
+    for _ in range(TURNS):
+        for index, (_, _, optimizer) in enumerate(running):
+            begin = time.perf_counter()
+            for _ in range(repeats):
+                optimizer.step()
+            times[index].append((time.perf_counter() - begin) / repeats)
+    floor = median(times[-1])
+    return [
+        {
+            "by": by,
+            "how": how,
+            "tensors": tensors,
+            "elements": elements,
+            "milliseconds": round(1e3 * median(taken), 4),
+            "to_floor": round(
+                median(one / other for one, other in zip(taken, times[-1], strict=True)), 3
+            ),
+            "extra_bytes": more,
+            "state_bytes": state_bytes(optimizer, tensors * elements),
+            "floor_milliseconds": round(1e3 * floor, 4),
+        }
+        for (by, how, optimizer), taken, more in zip(running, times, extra, strict=True)
+    ]
+
+
+def state_bytes(optimizer, elements):
+    """The bytes of state for each number."""
+    if isinstance(optimizer, Floor):
+        return 0
+    values = [value for state in optimizer.state.values() for value in state.values()]
+    held = [one for one in values if isinstance(one, torch.Tensor) and one.dim()]
+    return round(sum(one.nbytes for one in held) / elements, 3)
+
+
+def machine():
+    """What it was measured on."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        processor = text.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
+    except OSError:
+        processor = platform.processor()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gigabytes": round(memory / 2**30),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def main():
+    """Measure everything and write it down."""
+    warnings.simplefilter("ignore")  # torch's, about names that the others still use
+    found, rows = contenders(), []
+    largest = 10**8 if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > 14e9 else 10**7
+    plan = [("case", case, name) for case in CASES for name in found]
+    plan += [("grow", size, name) for size in SIZES if size <= largest for name in GROWING]
+    for kind, which, name in (bar := tqdm(plan)):
+        bar.set_description(f"{name} {which}")
+        tensors, elements = CASES[which] if kind == "case" else (100, which // 100)
+        chosen = found[name]
+        if kind == "grow":
+            chosen = [one for one in chosen if one[0] in ("here", "torch.optim", "torch-adopt")]
+        states = len(OPTIMIZERS[name].optimizer.state_names)
+        if states < len(FLOORS):
+            for row in measure(chosen, tensors, elements, states):
+                rows.append({"name": name, "case": which if kind == "case" else "grow", **row})
+    packages = ["torch", "numpy", "numba", "torch-adopt", "timm", "pytorch-optimizer"]
+    results = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "versions": {one: version(one).partition("+")[0] for one in packages},
+        "rows": rows,
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    text = ",\n".join(json.dumps(row) for row in rows)
+    head = json.dumps({key: value for key, value in results.items() if key != "rows"}, indent=1)
+    RESULTS.write_text(f'{head[:-2]},\n "rows": [\n{text}\n]}}\n', encoding="utf-8")
+    print(f"written: {RESULTS}, {len(rows)} rows; `make serve` shows them on the page of costs")
+
+
+if __name__ == "__main__":
+    main()
