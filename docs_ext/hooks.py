@@ -1,4 +1,4 @@
-"""What only a MkDocs hook can do: name the line of a broken link, and read notebooks."""
+"""What only a MkDocs hook can do: name the line of a broken link, read notebooks, add files."""
 
 import logging
 import posixpath
@@ -6,7 +6,10 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
+from mkdocs.structure.files import File
+
 from docs_ext import notebook
+from docs_ext.laboratory import scripts
 from docs_ext.source import ROOT, locate, relative
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
@@ -32,6 +35,11 @@ def on_config(config):
     for old in [f for f in logger.filters if isinstance(f, NameTheLine)]:
         logger.removeFilter(old)
     logger.addFilter(NameTheLine(config.docs_dir))
+
+
+def on_files(files, config):
+    for path, text in scripts().items():
+        files.append(File.generated(config, path, content=text))
 
 
 def on_page_markdown(markdown, page, config, files):
