@@ -57,12 +57,10 @@ WORDS = {
         "en": "{name} diverges at iteration {t}.",
         "fa": "{name} در تکرار {t} واگرا می‌شود.",
     },
-    "outside": {"en": "outside", "fa": "بیرون از نقشه"},
     "unknown": {
         "en": "The address asks for “{what}”, which is not here.",
         "fa": "در نشانی «{what}» آمده است که اینجا نیست.",
     },
-    "minimum": {"en": "minimum", "fa": "کمینه"},
     "off": {"en": "off", "fa": "خاموش"},
 }
 # How a slider maps to values, by the symbol; other symbols go by their default.
@@ -205,10 +203,9 @@ def form(language: str, opening: str, names: list[str], svg: str, caption: str) 
             name: {
                 "module": slug(name),
                 "hue": figures.HUES[name],
-                "dashed": place >= max(figures.HUES.values()),
                 "hyper": [{k: v for k, v in one.items() if k not in told} for one in hypers],
             }
-            for place, (name, hypers) in enumerate(controls.items())
+            for name, hypers in controls.items()
         },
     }
     template = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent))
@@ -234,4 +231,4 @@ def form(language: str, opening: str, names: list[str], svg: str, caption: str) 
 def symbol(latex: str) -> str:
     """A symbol for the eye alone: beside it stands what it means."""
     drawn = render(latex).partition('<span class="katex-html"')
-    return f'<span class="lab-symbol katex" aria-hidden="true">{drawn[1]}{drawn[2]}'
+    return f'<span class="lab-symbol katex" dir="ltr" aria-hidden="true">{drawn[1]}{drawn[2]}'

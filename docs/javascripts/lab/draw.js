@@ -75,8 +75,8 @@ export function relief(loss, steps, width, height, ratio, paint) {
       const slope = Math.hypot(here - level[i ? k - 1 : k + 1], here - level[j ? k - w : k + w]);
       const off = Math.abs(here - Math.round(here)) / Math.max(slope, 1e-6) / ratio;
       const line = here > 0.5 ? Math.max(0, 1 - off) : 0;
-      const shade = 0.55 * (Math.floor(here) / LEVELS);
-      const mix = shade + (0.95 - shade) * line * 0.7;
+      const shade = 0.6 * (Math.floor(here) / LEVELS);
+      const mix = shade + (1 - shade) * line * 0.9;
       for (let c = 0; c < 3; c++) image.data[4 * k + c] = paper[c] + (faint[c] - paper[c]) * mix;
       image.data[4 * k + 3] = 255;
     }
@@ -86,8 +86,8 @@ export function relief(loss, steps, width, height, ratio, paint) {
   return picture;
 }
 
-function halo(pen, paint, text, x, y, colour, weight = 600) {
-  pen.font = paint.font(weight);
+function halo(pen, paint, text, x, y, colour) {
+  pen.font = paint.font(600);
   pen.lineWidth = 4;
   pen.strokeStyle = paint.paper;
   pen.strokeText(text, x, y);
@@ -122,7 +122,7 @@ function* thinned(last, most = 1500) {
 
 const near = (value) => Math.min(Math.max(value, -1e4), 1e4);
 
-export function drawMap(canvas, paint, picture, loss, state, runs, words) {
+export function drawMap(canvas, paint, picture, loss, state, runs) {
   const { pen, width, height } = fit(canvas);
   const place = placing(loss, state.steps, width, height);
   pen.drawImage(picture, 0, 0, width, height);
@@ -130,18 +130,6 @@ export function drawMap(canvas, paint, picture, loss, state, runs, words) {
     const [x, y] = place.flat ? [t, run.points[t][0]] : run.points[t];
     return [near(place.x(x)), near(place.y(y))];
   };
-  pen.lineWidth = 1.5;
-  pen.strokeStyle = paint.ink;
-  for (const [x, y] of place.flat ? [] : loss.minima) {
-    const [left, top] = [place.x(x), place.y(y)];
-    pen.beginPath();
-    pen.moveTo(left - 5, top);
-    pen.lineTo(left + 5, top);
-    pen.moveTo(left, top - 5);
-    pen.lineTo(left, top + 5);
-    pen.stroke();
-    halo(pen, paint, words.minimum, left + 8, top - 7, paint.soft, 400);
-  }
   const labels = [];
   for (const run of runs) {
     const last = Math.min(state.t, run.points.length - 1);
@@ -187,9 +175,18 @@ export function drawMap(canvas, paint, picture, loss, state, runs, words) {
     const left = edge[0] + 9 + wide > width - 4 ? edge[0] - 9 - wide : edge[0] + 9;
     labels.push({ text, x: left, y: Math.max(edge[1] + 4, FONT + 2), width: wide, colour: paint.hue(run.hue) });
   }
-  const [x, y] = place.flat ? [0, state.start[0]] : state.start;
-  pen.strokeStyle = paint.ink;
   pen.lineWidth = 1.5;
+  pen.strokeStyle = paint.ink;
+  for (const [x, y] of place.flat ? [] : loss.minima) {
+    const [left, top] = [place.x(x), place.y(y)];
+    pen.beginPath();
+    pen.moveTo(left - 6, top);
+    pen.lineTo(left + 6, top);
+    pen.moveTo(left, top - 6);
+    pen.lineTo(left, top + 6);
+    pen.stroke();
+  }
+  const [x, y] = place.flat ? [0, state.start[0]] : state.start;
   pen.beginPath();
   pen.arc(place.x(x), place.y(y), 5.5, 0, 7);
   pen.stroke();
@@ -201,10 +198,12 @@ export function drawMap(canvas, paint, picture, loss, state, runs, words) {
 export function drawPlot(canvas, paint, title, state, runs, key) {
   const { pen, width, height } = fit(canvas);
   const [left, right, top, bottom] = [38, 8, 24, 20];
-  // What is nearly nothing would leave no room for the rest.
+  // What is nearly nothing leaves no room for the rest.
   const [floor, ceiling] = [1e-9, 1e9];
   let [low, high] = [ceiling, floor];
-  for (const run of runs) {
+  // Neither do those that diverge, unless there are no others.
+  const kept = runs.filter((run) => !run.diverged);
+  for (const run of kept.length ? kept : runs) {
     for (const value of run[key]) {
       if (value > high) high = value;
       if (value > 0 && value < low) low = value;

@@ -11,8 +11,12 @@ const fields = form.elements;
 const canvas = form.querySelector(".lab-map");
 const plots = [...form.querySelectorAll(".lab-plot")];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
-const short = (value, digits = 4) => String(Number(value.toPrecision(digits)));
+// What is filled in keeps its own direction among Persian words.
+const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => `\u2068${values[key]}\u2069`);
+const short = (value, digits = 4) => {
+  const rounded = Number(value.toPrecision(digits));
+  return rounded && Math.abs(rounded) < 1e-3 ? rounded.toExponential() : String(rounded);
+};
 
 // What the page opens with.
 const opening = {
@@ -161,6 +165,7 @@ function show() {
 }
 
 function draw() {
+  if (!canvas.clientWidth) return; // not laid out yet; its observer calls again
   const paint = colours(form);
   const loss = losses[state.loss];
   fields.t.value = state.t;
@@ -170,7 +175,7 @@ function draw() {
   const steps = loss.view.length === 1 ? state.steps : 0;
   const made = [state.loss, steps, width, height, ratio, paint.paper].join();
   if (relieved?.made !== made) relieved = { made, picture: relief(loss, steps, width, height, ratio, paint) };
-  drawMap(canvas, paint, relieved.picture, loss, state, runs, words);
+  drawMap(canvas, paint, relieved.picture, loss, state, runs);
   for (const plot of plots) drawPlot(plot, paint, words[plot.dataset.plot], state, runs, plot.dataset.plot);
 }
 
@@ -218,6 +223,8 @@ async function change() {
     const same = before.find((one) => one.made === made);
     return same ?? { name, made, ...optimizers[name], ...run(rules[name].step, loss, { ...state, hyper: optionsOf(name) }) };
   });
+  // Of two that share a colour, the second is dashed.
+  runs.forEach((one, i) => (one.dashed = runs.slice(0, i).some((other) => other.hue === one.hue)));
   draw();
   rest();
 }
