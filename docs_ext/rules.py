@@ -13,6 +13,12 @@ from .source import PageError, locate, page_path
 REASON = re.compile(r"^\$(?P<latex>[^$]+)\$\s+(?P<why>.+)$")
 MARK = r"\htmlClass{changed}{"
 SECTIONS = {"initialize": "Initialize", "iteration": "On iteration $t$"}
+# What walks through the lines; without a script it is not shown.
+BAR = (
+    '<div class="stepper-bar"><button type="button">Start</button>'
+    '<button type="button" aria-label="Back">‹</button>'
+    '<button type="button" aria-label="Forward">›</button><span role="status"></span></div>'
+)
 # The run that the tables of worked numbers show; decay is on, so that its lines are not idle.
 START, GRADIENTS, OPTIONS = 1.0, (0.5, -0.2, 0.4, 0.1), {"lr": 0.1, "weight_decay": 0.1}
 
@@ -98,10 +104,9 @@ def cell(kind: str, text: str) -> list[str]:
 
 
 def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
-    """The first iterations of an optimizer in numbers, and one of them written out."""
+    """The first iterations of an optimizer in numbers, as a table and line by line."""
     rule = known_rule(md, name)
     moments = rule.trace(START, GRADIENTS, **OPTIONS)[:4]
-    first = moments[1]
     said = ", ".join(number(gradient, 4) for gradient in GRADIENTS[: used(rule)])
     quantities = list(dict.fromkeys(latex for moment in moments for latex in moment.values))
     parameter = rule.variables[0]
@@ -115,13 +120,34 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
         f"| Quantity | {' | '.join(f'*t* = {moment.t}' for moment in moments)} |",
         f"| --- |{' --- |' * len(moments)}",
     ]
-    for latex in sorted(quantities, key=lambda latex: latex == parameter):
+    rows = sorted(quantities, key=lambda latex: latex == parameter)
+    for latex in rows:
         values = [number_or_dash(moment.values, latex) for moment in moments]
         made.append(f"| ${latex}$ | {' | '.join(values)} |")
-    made += ["", f"Iteration $t = {first.t}$, line by line, with the numbers put in:", ""]
-    for line in first.lines:
-        made += [f"${worked(line)}$", ""]
-    return made
+    return [*made, "", "Line by line, with the numbers put in:", "", *stepper(rule, moments, rows)]
+
+
+def stepper(rule: Rule, moments: list, rows: list[str]) -> list[str]:
+    """Each line of the rule, and below it its numbers at each moment; a script walks through them.
+
+    Args:
+        rule: the rule.
+        moments: what its `trace` gave.
+        rows: the quantities of the table above, so that a line finds its cell.
+    """
+    made = ["///// html | div.stepper", "", BAR, ""]
+    for section, runs in (("initialize", moments[:1]), ("iteration", moments[1:])):
+        if any(moment.lines for moment in runs):
+            made += cell("section", SECTIONS[section])
+        for same in zip(*(moment.lines for moment in runs), strict=True):
+            statement = same[0].statement
+            row, meaning = rows.index(statement.target), rule.symbols[statement.target].meaning
+            made += [f"//// html | div.line[data-row='{row}'][data-meaning=\"{meaning}\"]", ""]
+            made += [f"${statement.latex}$", ""]
+            for moment, line in zip(runs, same, strict=True):
+                made += cell(f"numbers[data-t='{moment.t}']", f"${worked(line)}$")
+            made += ["////", ""]
+    return [*made, "/////"]
 
 
 def used(rule) -> int:
