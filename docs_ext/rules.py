@@ -15,9 +15,9 @@ MARK = r"\htmlClass{changed}{"
 SECTIONS = {"initialize": "Initialize", "iteration": "On iteration $t$"}
 # What walks through the lines; without a script it is not shown.
 BAR = (
-    '<div class="stepper-bar"><button type="button">Start</button>'
+    '<button type="button">Start</button>'
     '<button type="button" aria-label="Back">‹</button>'
-    '<button type="button" aria-label="Forward">›</button><span role="status"></span></div>'
+    '<button type="button" aria-label="Forward">›</button><span role="status"></span>'
 )
 # The run that the tables of worked numbers show; decay is on, so that its lines are not idle.
 START, GRADIENTS, OPTIONS = 1.0, (0.5, -0.2, 0.4, 0.1), {"lr": 0.1, "weight_decay": 0.1}
@@ -135,7 +135,7 @@ def stepper(rule: Rule, moments: list, rows: list[str]) -> list[str]:
         moments: what its `trace` gave.
         rows: the quantities of the table above, so that a line finds its cell.
     """
-    made = ["///// html | div.stepper", "", BAR, ""]
+    made = ["///// html | div.stepper", "", "/// html | p.stepper-bar", BAR, "///", ""]
     for section, runs in (("initialize", moments[:1]), ("iteration", moments[1:])):
         if any(moment.lines for moment in runs):
             made += cell("section", SECTIONS[section])

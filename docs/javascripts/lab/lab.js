@@ -159,7 +159,7 @@ function show() {
       const told = value === null ? words.off : short(value, 6);
       control.value = scales[hyper.scale].at(value, hyper);
       control.setAttribute("aria-valuetext", told);
-      control.nextElementSibling.value = told;
+      control.nextElementSibling.textContent = told;
     }
   }
 }

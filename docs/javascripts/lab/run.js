@@ -23,8 +23,9 @@ export function run(step, loss, { start, steps, seed, hyper }) {
   for (let t = 1; t <= steps; t++) {
     const before = points[t - 1];
     const noise = loss.noisy ? [next(), next()] : [];
+    // A matrix of one row, since some optimizers move nothing else.
     let point;
-    [point, state] = step(before, loss.gradient(before, noise), state, hyper);
+    [[point], state] = step([before], [loss.gradient(before, noise)], state, hyper);
     if (loss.box) point = point.map((x) => Math.min(Math.max(x, -loss.box), loss.box));
     points.push(point);
     losses.push(loss.mean(point));
@@ -61,7 +62,7 @@ export function python(loss, { runs, start, steps, seed }, from) {
     "",
     "",
     `def gradient(${names}${noisy ? ", u, v" : ""}):`,
-    `    return np.array([${loss.python.slopes.join(", ")}], dtype=float)`,
+    `    return np.array([[${loss.python.slopes.join(", ")}]], dtype=float)`,
     "",
     ...(noisy
       ? ["", "def uniform(seed):", "    for t in count():", "        seed = seed * 48271 % 2147483647",
@@ -69,15 +70,16 @@ export function python(loss, { runs, start, steps, seed }, from) {
       : []),
     "",
     "for name, options in RUNS.items():",
-    `    point, state = np.array([${start.join(", ")}], dtype=float), {}`,
+    "    # A matrix of one row, since some optimizers move nothing else.",
+    `    point, state = np.array([[${start.join(", ")}]], dtype=float), {}`,
     ...(noisy ? [`    draw = uniform(${seed})`] : []),
     `    for t in range(1, ${steps + 1}):`,
-    `        grad = gradient(*point${noisy ? ", next(draw), next(draw)" : ""})`,
+    `        grad = gradient(*point[0]${noisy ? ", next(draw), next(draw)" : ""})`,
     "        point, state = OPTIMIZERS[name].step(point, grad, state, **options)",
     ...(loss.box ? [`        point = np.clip(point, ${-loss.box}, ${loss.box})`] : []),
-    `        if not loss(*point) <= ${BOUND}:`,
+    `        if not loss(*point[0]) <= ${BOUND}:`,
     "            break",
-    '    print(name, t, *(f"{x:.9g}" for x in (*point, loss(*point))), sep="\\t")',
+    '    print(name, t, *(f"{x:.9g}" for x in (*point[0], loss(*point[0]))), sep="\\t")',
     "",
   ];
   return lines.join("\n");
