@@ -10,7 +10,8 @@ from mkdocs.structure.files import File
 
 from docs_ext import notebook
 from docs_ext.laboratory import scripts
-from docs_ext.source import ROOT, locate, relative
+from docs_ext.source import ROOT, PageError, locate, relative
+from optimizers.formula import FormulaError
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
 log = logging.getLogger("mkdocs.hooks")
@@ -38,7 +39,11 @@ def on_config(config):
 
 
 def on_files(files, config):
-    for path, text in scripts().items():
+    try:
+        printed = scripts()
+    except FormulaError as error:
+        raise PageError(str(error)) from None
+    for path, text in printed.items():
         files.append(File.generated(config, path, content=text))
 
 

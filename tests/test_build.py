@@ -81,6 +81,12 @@ FAULTS = {
         "::: symbol",
         ["symbols, worked-numbers"],
     ),
+    "laboratory with an unknown loss": (
+        "docs/lab.md",
+        "::: laboratory en, ravine,",
+        "::: laboratory en, ravin,",
+        ["no loss with a map `ravin`", "bowl, ravine, rosenbrock"],
+    ),
     "failing cell": (
         "docs/notebooks/decay_is_not_l2.py",
         "decay = 0.3",

@@ -222,6 +222,21 @@ def test_the_laboratory_is_played_with_keys(open_page):
     assert settled(page) != before
 
 
+def test_a_tap_starts_all_where_it_was(open_page):
+    page = open_page("lab/", width=390, has_touch=True)
+    settled(page)
+    box = page.locator(".lab-map").bounding_box()
+    page.locator(".lab-map").tap(position={"x": box["width"] / 2, "y": box["height"] / 4})
+    start = [float(x) for x in re.search(r"start=([-\d.]+),([-\d.]+)", settled(page)).groups()]
+    (left, right), (low, high) = LOSSES["ravine"].view
+    # A pixel is a 390th of the map.
+    assert start[0] == pytest.approx((left + right) / 2, abs=0.02)
+    assert start[1] == pytest.approx(high - (high - low) / 4, abs=0.02)
+    page.locator("[name=t]").fill("0")
+    settled(page)
+    assert {tuple(row[:2]) for row in numbers(page).values()} == {tuple(start)}
+
+
 def test_divergence_and_nonsense_are_said(open_page):
     page = open_page("lab/")
     go(page, "#loss=rosenbrock&on=Adam,Gradient%20Descent")
