@@ -1,4 +1,4 @@
-"""What a search engine and a shared link say of a page: its first English sentence."""
+"""What a search engine and a shared link say of a page: its first English sentence, if any."""
 
 import re
 from html.parser import HTMLParser
@@ -11,14 +11,15 @@ class Paragraphs(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.texts: list[str] = []
+        self.texts: dict[str, list[str]] = {"en": [], "fa": []}
+        self.language = "en"
         self.open, self.hidden = "", ""
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         if tag in ("p", "li") and not self.hidden:
-            self.open = tag if attrs.get("lang") != "fa" else ""
-            self.texts += [""] if self.open else []
+            self.open, self.language = tag, attrs.get("lang", "en")
+            self.texts[self.language].append("")
         if tag in ("annotation", "pre", "svg") and not self.hidden:
             self.hidden = tag
         elif attrs.get("class") == "katex-html":
@@ -32,11 +33,13 @@ class Paragraphs(HTMLParser):
 
     def handle_data(self, data):
         if self.open and not self.hidden:
-            self.texts[-1] += data
+            self.texts[self.language][-1] += data
 
 
 def first_sentence(html: str) -> str | None:
-    """Return the first English sentence of a page's text, and those after it that fit.
+    """Return the first sentence of a page's text, and those after it that fit.
+
+    It is Persian where none is English.
 
     Example:
         >>> first_sentence("<p>See:</p><p>It divides each step by how large gradients are.</p>")
@@ -45,9 +48,9 @@ def first_sentence(html: str) -> str | None:
     parser = Paragraphs()
     parser.feed(html)
     parser.close()
-    for text in parser.texts:
-        told, *rest = re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
-        if len(text) < ENOUGH or told[-1:] not in ".!?":
+    for text in [*parser.texts["en"], *parser.texts["fa"]]:
+        told, *rest = re.split(r"(?<=[.!?؟])\s+", " ".join(text.split()))
+        if len(text) < ENOUGH or told[-1:] not in ".!?؟":
             continue
         while rest and len(told) + len(rest[0]) < MOST:
             told += " " + rest.pop(0)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from optimizers import OPTIMIZERS
 from optimizers.formula import rule_of
 
+from .losses import LOSSES, functions
 from .source import PageError, locate, page_path
 
 # Colours that stand for the site's variables until `tidy` puts those in.
@@ -72,29 +73,38 @@ def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> 
     return np.stack(points)
 
 
-def paths(names: list[str], options: dict[str, dict]) -> Figure:
-    """Paths into a narrow valley: same start, same learning rate, 60 steps.
+def paths(
+    names: list[str], options: dict[str, dict], key: str = "ravine", steps: int = 60
+) -> Figure:
+    """Paths down a loss of the laboratory: same start, same learning rate.
 
     Args:
         names: the optimizers.
         options: hyper-parameters of some of them, by name.
+        key: the loss, one that has b.
+        steps: how many steps to take.
     """
-
-    def gradient(point):
-        return np.array([point[0] - 2, 16 * (point[1] - 1)])
-
+    loss, (mean, gradient) = LOSSES[key], functions(key)
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")
     axes = figure.add_subplot(xlabel="W", ylabel="b")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     walked = {
-        name: path(name, gradient, (-2.0, 2.0), 60, **{"lr": 0.1} | options.get(name, {}))
+        name: path(
+            name,
+            lambda point: gradient(*point),
+            loss.start,
+            steps,
+            **{"lr": loss.lr} | options.get(name, {}),
+        )
         for name in names
     }
-    right = max(2.9, *(points[:, 0].max() + 0.3 for points in walked.values()))
-    x, y = np.meshgrid(np.linspace(-2.4, right, 120), np.linspace(-0.9, 2.4, 90))
-    loss = 0.5 * (x - 2) ** 2 + 8 * (y - 1) ** 2
-    axes.contour(x, y, loss, np.geomspace(0.15, 40, 9), colors=FAINT, linewidths=0.8)
+    (left, right), (low, high) = loss.view
+    right = max(right, *(points[:, 0].max() + 0.3 for points in walked.values()))
+    x, y = np.meshgrid(np.linspace(left, right, 120), np.linspace(low, high, 90))
+    height = mean(x, y)
+    levels = np.geomspace(height.max() / 200, height.max(), 9)
+    axes.contour(x, y, height, levels, colors=FAINT, linewidths=0.8)
     for name, points in walked.items():
         axes.plot(*points.T, color=COLOURS[name], linewidth=2, marker="o", markersize=2.6)
         others = [other for other in walked if other != name]
@@ -109,9 +119,10 @@ def paths(names: list[str], options: dict[str, dict]) -> Figure:
             color=COLOURS[name],
             weight="bold",
         )
-    axes.plot(2, 1, marker="+", markersize=11, color=INK)
-    axes.annotate("minimum", (2, 1), (-24, 14), textcoords="offset points", color=INK)
-    axes.annotate("start", (-2, 2), (-12, 8), textcoords="offset points", color=INK)
+    for place in loss.minima:
+        axes.plot(*place, marker="+", markersize=11, color=INK)
+        axes.annotate("minimum", place, (-24, 14), textcoords="offset points", color=INK)
+    axes.annotate("start", loss.start, (-12, 8), textcoords="offset points", color=INK)
     return figure
 
 
@@ -184,10 +195,15 @@ def svg(url: str, names: list[str], description: str) -> str:
         name, _, option = key.rpartition(".")
         for one in [name] if name else names:
             options.setdefault(one, {})[option] = float(value)
+    return drawn(lambda: FIGURES[figure](names, options), figure, description)
+
+
+def drawn(draw: Callable[[], Figure], name: str, description: str) -> str:
+    """Draw a figure in the site's style, as an `<svg>` element whose ids begin with a name."""
     with mpl.rc_context(STYLE):
         buffer = io.StringIO()
-        FIGURES[figure](names, options).savefig(buffer, format="svg", metadata={"Date": None})
-    return tidy(etree.fromstring(buffer.getvalue()), figure, description)
+        draw().savefig(buffer, format="svg", metadata={"Date": None})
+    return tidy(etree.fromstring(buffer.getvalue()), name, description)
 
 
 def tidy(root: etree.Element, name: str, description: str) -> str:

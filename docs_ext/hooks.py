@@ -6,9 +6,22 @@ from html import escape
 from pathlib import Path
 
 from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File
 
-from docs_ext import describe, fonts, licences, notebook, plain, policy, search, slips, swap
+from docs_ext import (
+    describe,
+    fonts,
+    laboratory,
+    licences,
+    notebook,
+    plain,
+    policy,
+    search,
+    slips,
+    swap,
+)
 from docs_ext.source import ROOT, PageError, locate
+from optimizers.formula import FormulaError
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
 ENTRY = re.compile(r"A reference to '(?P<link>.+?)' is included in the 'nav' configuration")
@@ -47,6 +60,12 @@ def on_config(config):
 
 def on_files(files, config):
     slips.check_files(files)
+    try:
+        printed = laboratory.scripts()
+    except FormulaError as error:
+        raise PageError(str(error)) from None
+    for path, text in printed.items():
+        files.append(File.generated(config, path, content=text))
 
 
 def on_nav(nav, config, files):
@@ -67,7 +86,7 @@ def on_page_content(html, page, config, files):
     told = describe.first_sentence(html)
     if not told:
         raise PageError(
-            f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no English sentence "
+            f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no sentence "
             "that could describe it to a search engine; begin it with one"
         )
     page.meta["description"] = escape(told)  # Material's templates take it for HTML

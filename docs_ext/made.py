@@ -11,6 +11,7 @@ from optimizers import OPTIMIZERS
 from optimizers.formula.symbols import SYMBOLS
 
 from . import comparison, others, rules
+from .laboratory import laboratory
 from .source import PageError, locate, page_path
 
 DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S.*?))?\s*$")
@@ -59,6 +60,7 @@ MADE: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "defaults-that-differ": rules.defaults_that_differ,
     "differs": rules.differs,
     "how-others-write-it": others.how_others_write_it,
+    "laboratory": laboratory,
     "numpy-steps": numpy_steps,
     "optimizer-classes": optimizer_classes,
     "references": references,

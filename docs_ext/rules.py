@@ -23,6 +23,12 @@ from .source import PageError, locate, page_path
 REASON = re.compile(r"^\$(?P<latex>[^$]+)\$\s+(?P<why>.+)$")
 MARK = r"\htmlClass{changed}{"
 SECTIONS = {"initialize": "Initialize", "iteration": "On iteration $t$"}
+# What walks through the lines; without a script it is not shown.
+BAR = (
+    '<button type="button">Start</button>'
+    '<button type="button" aria-label="Back">‹</button>'
+    '<button type="button" aria-label="Forward">›</button><span role="status"></span>'
+)
 # The run that the tables of worked numbers show; decay is on, so that its lines are not idle.
 START, GRADIENTS, OPTIONS = 1.0, (0.5, -0.2, 0.4, 0.1), {"lr": 0.1, "weight_decay": 0.1}
 # The same where a weight is one of a matrix: each number times this one or its transpose.
@@ -116,11 +122,10 @@ def cell(kind: str, text: str) -> list[str]:
 
 
 def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
-    """The first iterations of an optimizer in numbers, and one of them written out."""
+    """The first iterations of an optimizer in numbers, as a table and line by line."""
     rule = known_rule(md, name)
     param, gradients = start(rule)
     moments = rule.trace(param, gradients, **OPTIONS)[:4]
-    first = moments[1]
     said = ", ".join(f"${numbers(gradient)}$" for gradient in gradients[: used(rule)])
     quantities = list(dict.fromkeys(latex for moment in moments for latex in moment.values))
     parameter = rule.variables[0]
@@ -135,17 +140,47 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
         f"| Quantity | {' | '.join(f'*t* = {moment.t}' for moment in moments)} |",
         f"| --- |{' --- |' * len(moments)}",
     ]
-    for latex in sorted(quantities, key=lambda latex: latex == parameter):
+    rows = sorted(quantities, key=lambda latex: latex == parameter)
+    for latex in rows:
         values = [number_or_dash(moment.values, latex) for moment in moments]
         made.append(f"| ${latex}$ | {' | '.join(values)} |")
-    repeated = any(line.statement.repeat for line in first.lines)
+    repeated = any(line.statement.repeat for line in moments[1].lines)
     again = "; of what is repeated, the first time and the last" if repeated else ""
-    made += ["", f"Iteration $t = {first.t}$, line by line, with the numbers put in{again}:", ""]
-    for line in first.lines:
-        times = [other for other in first.lines if other.statement == line.statement]
+    made += ["", f"Line by line, with the numbers put in{again}:", ""]
+    return [*made, *stepper(rule, moments, rows)]
+
+
+def stepper(rule: Rule, moments: list, rows: list[str]) -> list[str]:
+    """Each line of the rule, and below it its numbers at each moment; a script walks through them.
+
+    Args:
+        rule: the rule.
+        moments: what its `trace` gave.
+        rows: the quantities of the table above, so that a line finds its cell.
+    """
+    made = ["///// html | div.stepper", "", "/// html | p.stepper-bar", BAR, "///", ""]
+    for section, runs in (("initialize", moments[:1]), ("iteration", moments[1:])):
+        if any(moment.lines for moment in runs):
+            made += cell("section", SECTIONS[section])
+        for same in zip(*(first_and_last(moment.lines) for moment in runs), strict=True):
+            statement = same[0].statement
+            row, meaning = rows.index(statement.target), rule.symbols[statement.target].meaning
+            made += [f"//// html | div.line[data-row='{row}'][data-meaning=\"{meaning}\"]", ""]
+            made += [f"${statement.latex}$", ""]
+            for moment, line in zip(runs, same, strict=True):
+                made += cell(f"numbers[data-t='{moment.t}']", f"${worked(line)}$")
+            made += ["////", ""]
+    return [*made, "/////"]
+
+
+def first_and_last(lines: list) -> list:
+    """Of lines that are repeated, those of the first time and of the last."""
+    kept = []
+    for line in lines:
+        times = [other for other in lines if other.statement == line.statement]
         if line is times[0] or line is times[-1]:
-            made += [f"${worked(line)}$", ""]
-    return made
+            kept.append(line)
+    return kept
 
 
 def start(rule: Rule) -> tuple:

@@ -5,13 +5,18 @@ import re
 
 import pytest
 
+from optimizers.formula import rule_of
+
 from .conftest import ROOT, run
+from .test_snippets import title
 
 PAGES = [
     "",
     "adam/",
     "choose/",
     "symbols/",
+    "lab/",
+    "lab-fa/",
     "many-gpus/",
     "api/",
     "checked/",
@@ -249,3 +254,49 @@ def test_the_table_of_optimizers_is_sorted_by_a_click_or_a_key(open_page):
     head.press("Enter")
     assert cells.all_inner_texts() == sorted(before, key=str.lower, reverse=True)
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("Optimizer")
+
+
+# Walks through a stepper; of each place: moment, row, value in the line, value in the table, words.
+WALK = """stepper => {
+    const [start, , forward] = stepper.querySelectorAll("button");
+    const tex = (element) => element.querySelector("annotation").textContent;
+    const shown = (element) => element.checkVisibility({ checkVisibilityCSS: true });
+    const walked = [];
+    start.click();
+    for (;;) {
+        const on = stepper.querySelectorAll(".line--on");
+        const numbers = [...on[0].querySelectorAll(".numbers")].filter(shown);
+        const cells = stepper.parentElement.querySelectorAll(".cell--on");
+        if (on.length + numbers.length + cells.length !== 3) throw new Error("not one of each");
+        const value = tex(numbers[0]).split("=").pop().trim();
+        const said = stepper.querySelector("[role=status]").textContent;
+        const row = cells[0].parentElement.rowIndex;
+        walked.push([cells[0].cellIndex - 1, row, value, tex(cells[0]).trim(), said]);
+        if (forward.getAttribute("aria-disabled") === "true") return walked;
+        forward.click();
+    }
+}"""
+
+
+@pytest.mark.parametrize("path", sorted(p.stem for p in (ROOT / "docs").glob("*.md") if title(p)))
+def test_the_stepper_computes_the_worked_numbers(open_page, path):
+    page = open_page(f"{path}/")
+    for index, name in enumerate(title(ROOT / "docs" / f"{path}.md")):
+        if page.locator(f"#worked-numbers-{name.lower().replace(' ', '-')}").count():
+            page.click(f"label[for=worked-numbers-{name.lower().replace(' ', '-')}]")
+        stepper = page.locator(".stepper").nth(index)
+        lines = rule_of(name).lines(rule_of(name).variables[0])
+        # What stands there without a script stays: the first iteration, computed to its end.
+        assert stepper.locator(".numbers:visible").count() == len(lines)
+        walked = stepper.evaluate(WALK)
+        begin = sum(line.section == "initialize" for line in lines)
+        assert len(walked) == begin + 3 * (len(lines) - begin)
+        # Of a quantity that is assigned twice, the table shows the second value.
+        last = {(moment, row): (value, shown) for moment, row, value, shown, _ in walked}
+        for value, shown in last.values():
+            assert value == shown
+        assert all(
+            re.match(rf"Iteration {one[0]}, line \d+ of \d+ gives", one[4]) for one in walked
+        )
+        stepper.get_by_role("button", name="Back").press("ArrowLeft")
+        assert stepper.get_by_role("status").inner_text() == walked[-2][4]

@@ -107,6 +107,12 @@ IN_A_PAGE = {
         ["`path`", "there are: paths"],
     ),
     "figure without text": ("index.md", "# Opt", "![](figure:paths)\n\n# Opt", ["text"]),
+    "laboratory with an unknown loss": (
+        "lab.md",
+        "::: laboratory en, ravine,",
+        "::: laboratory en, ravin,",
+        ["no loss with a map `ravin`", "bowl, ravine, rosenbrock"],
+    ),
     "unknown directive": ("symbols.md", "::: symbols", "::: symbol", ["symbols, worked-numbers"]),
     "nothing to describe it": ("choose.md", None, "# Choose one\n\nOne.\n", ["begin it with one"]),
     "failing cell": (
