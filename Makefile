@@ -7,7 +7,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants setup
+.PHONY: serve build test new snippets mutants bench setup
 
 serve: setup
 	python -m mkdocs serve
@@ -31,6 +31,11 @@ snippets: setup
 # Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
 mutants: setup
 	python -m tests.mutants tests/mutants.md
+
+# Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
+bench: setup
+	python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	python -m benchmarks.cost
 
 setup: .venv/ready $(VENDOR)
 

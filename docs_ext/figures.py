@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from optimizers import OPTIMIZERS
 
+from . import costs
 from .source import PageError, locate, page_path
 
 # Colours that stand for the site's variables until `tidy` puts those in.
@@ -120,7 +121,35 @@ def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, in
     return points[far], 1 if points[far][1] >= nearest[1] else -1
 
 
-FIGURES = {"paths": paths}
+def cost(names: list[str], options: dict[str, dict]) -> Figure:
+    """How the time of a step of ADOPT grows with the number of parameters, and whose it is."""
+    figure = Figure(figsize=(6.8, 4.1), layout="constrained")
+    axes = figure.add_subplot(
+        xlabel="parameters", ylabel="milliseconds per step", xscale="log", yscale="log"
+    )
+    grown = {}
+    for row in costs.rows("grow"):
+        if row["name"] == "ADOPT":
+            key = row["by"], row["how"]
+            point = row["tensors"] * row["elements"], row["milliseconds"]
+            grown.setdefault(key, []).append(point)
+    shown = {
+        ("here", "fused"): ("this package, one kernel", COLOURS["ADOPT"], "-", -12),
+        ("here", "plain"): ("this package, plain", COLOURS["ADOPT"], "--", 0),
+        ("torch-adopt", "plain"): ("its authors', plain", INK, "-", 8),
+        ("torch-adopt", "foreach"): ("its authors', foreach", INK, "--", 20),
+    }
+    for key, (label, colour, style, up) in shown.items():
+        if key in grown:
+            x, y = zip(*grown[key], strict=True)
+            axes.plot(x, y, style, color=colour, linewidth=2, marker="o", markersize=4)
+            place = {"xy": (x[-1], y[-1]), "xytext": (7, up), "textcoords": "offset points"}
+            axes.annotate(label, color=colour, va="center", annotation_clip=False, **place)
+    axes.set_xlim(right=axes.get_xlim()[1] * 60)
+    return figure
+
+
+FIGURES = {"cost": cost, "paths": paths}
 
 
 def svg(url: str, names: list[str], description: str) -> str:
