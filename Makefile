@@ -7,7 +7,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants audit-deps setup
+.PHONY: serve build test new snippets mutants bench audit-deps setup
 
 # Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
@@ -34,6 +34,10 @@ snippets: setup
 mutants: setup
 	python -m tests.mutants tests/mutants.md
 
+# Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
+bench: setup
+	python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	python -m benchmarks.cost
 # Asks the registries for known faults in what constraints.txt and package-lock.json pin.
 audit-deps: setup
 	npm audit

@@ -41,7 +41,7 @@ FLOORS = [
     "$V_{dw} = V_{dw} + dW$, $W := W + V_{dw}$",
     "$V_{dw} = V_{dw} + dW$, $S_{dw} = S_{dw} + dW$, $W := W + V_{dw} + S_{dw}$",
 ]
-START = "Initialize: {}. On iteration $t$: "
+START = "Initialize: {}\n\n"
 
 
 def timm_adopt():
@@ -94,7 +94,8 @@ class Floor:
 
     def __init__(self, params, states):
         begin = ", ".join(["$V_{dw} = 0$", "$S_{dw} = 0$"][:states])
-        rule = read((START.format(begin) if states else "On iteration $t$: ") + FLOORS[states])
+        start = START.format(begin) if states else ""
+        rule = read(f"{start}On iteration $t$: {FLOORS[states]}")
         self.kernel = ModuleType("floor")
         exec(rule.kernel(), vars(self.kernel))
         self.group = {"maximize": False, "lr": 0.0}

@@ -10,21 +10,22 @@ from markdown import Markdown
 from optimizers import OPTIMIZERS
 from optimizers.formula import differences, rule_of
 
+from .costs import of_a_step
 from .source import ROOT
 from .varieties import names_on
 
-HEAD = "| Optimizer | State | Options and defaults | Weight decay | Differs | Source |"
+HEAD = "| Optimizer | State | Time | Options and defaults | Weight decay | Differs | Source |"
 
 
 def compare_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """One row per optimizer of the package, in the order of its table."""
-    rule = "| --- | --: | --- | --- | --- | --- |"
+    rule = "| --- | --: | --: | --- | --- | --- | --- |"
     return ["/// html | div.sortable", "", HEAD, rule, *map(row, OPTIMIZERS), "", "///"]
 
 
 def row(name: str) -> str:
-    cells = [link(name, name), state_bytes(name), options(name), decay(name), changes(name)]
-    return f"| {' | '.join([*cells, source(name)])} |"
+    cells = [link(name, name), state_bytes(name), of_a_step(name), options(name), decay(name)]
+    return f"| {' | '.join([*cells, changes(name), source(name)])} |"
 
 
 def link(name: str, text: str, section: str = "formula") -> str:

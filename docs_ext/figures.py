@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from optimizers import OPTIMIZERS
 from optimizers.formula import rule_of
 
+from . import costs
 from .losses import LOSSES, functions
 from .source import PageError, locate, page_path
 
@@ -174,7 +175,36 @@ def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
     return figure
 
 
-FIGURES = {"paths": paths, "singular-values": singular_values}
+
+def cost(names: list[str], options: dict[str, dict]) -> Figure:
+    """How the time of a step of ADOPT grows with the number of parameters, and whose it is."""
+    figure = Figure(figsize=(6.8, 4.1), layout="constrained")
+    axes = figure.add_subplot(
+        xlabel="parameters", ylabel="milliseconds per step", xscale="log", yscale="log"
+    )
+    grown = {}
+    for row in costs.rows("grow"):
+        if row["name"] == "ADOPT":
+            key = row["by"], row["how"]
+            point = row["tensors"] * row["elements"], row["milliseconds"]
+            grown.setdefault(key, []).append(point)
+    shown = {
+        ("here", "fused"): ("this package, one kernel", COLOURS["ADOPT"], "-", -12),
+        ("here", "plain"): ("this package, plain", COLOURS["ADOPT"], "--", 0),
+        ("torch-adopt", "plain"): ("its authors', plain", INK, "-", 8),
+        ("torch-adopt", "foreach"): ("its authors', foreach", INK, "--", 20),
+    }
+    for key, (label, colour, style, up) in shown.items():
+        if key in grown:
+            x, y = zip(*grown[key], strict=True)
+            axes.plot(x, y, style, color=colour, linewidth=2, marker="o", markersize=4)
+            place = {"xy": (x[-1], y[-1]), "xytext": (7, up), "textcoords": "offset points"}
+            axes.annotate(label, color=colour, va="center", annotation_clip=False, **place)
+    axes.set_xlim(right=axes.get_xlim()[1] * 60)
+    return figure
+
+
+FIGURES = {"cost": cost, "paths": paths, "singular-values": singular_values}
 
 
 def svg(url: str, names: list[str], description: str) -> str:

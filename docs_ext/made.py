@@ -8,9 +8,10 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
 from optimizers import OPTIMIZERS
+from optimizers.formula import rule_of
 from optimizers.formula.symbols import SYMBOLS
 
-from . import comparison, others, rules
+from . import comparison, costs, others, rules
 from .laboratory import laboratory
 from .source import PageError, locate, page_path
 
@@ -43,6 +44,12 @@ def references(md: Markdown, argument: str, body: list[str]) -> list[str]:
     return [*lines, "", f"Checked when this page was built: torch {torch}, NumPy {numpy}."]
 
 
+def kernel(md: Markdown, argument: str, body: list[str]) -> list[str]:
+    """The loop over elements that is made from an optimizer's formula."""
+    text = rule_of(argument).kernel()
+    return ["```python", *text[text.index("@kernel") :].splitlines(), "```"]
+
+
 def optimizer_classes(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """The documentation of every PyTorch class, by mkdocstrings."""
     classes = [entry.optimizer for entry in OPTIMIZERS.values()]
@@ -57,10 +64,13 @@ def numpy_steps(md: Markdown, argument: str, body: list[str]) -> list[str]:
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 MADE: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "compare-optimizers": comparison.compare_optimizers,
+    "cost-table": costs.cost_table,
     "defaults-that-differ": rules.defaults_that_differ,
     "differs": rules.differs,
     "how-others-write-it": others.how_others_write_it,
+    "kernel": kernel,
     "laboratory": laboratory,
+    "measured-on": costs.measured_on,
     "numpy-steps": numpy_steps,
     "optimizer-classes": optimizer_classes,
     "references": references,

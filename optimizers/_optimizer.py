@@ -125,7 +125,7 @@ class Optimizer(torch.optim.Optimizer):
     Args:
         params: parameters, named parameters, or groups of either.
         defaults: the options of a group that does not set them itself.
-        flags: options of torch.optim that are accepted only to be refused when they are set.
+        flags: `fused`, and options of torch.optim that are accepted to be refused when they are set.
 
     Raises:
         ValueError: an option is out of range or not supported, or there are no parameters.

@@ -84,6 +84,7 @@ class Adadelta(Optimizer):
         eps: ε, added under both roots, at least 0; the larger, the longer the first steps.
         weight_decay: λ of the L2 penalty, at least 0.
         maximize: climb instead of descend.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:

@@ -77,7 +77,8 @@ class Adagrad(Optimizer):
         initial_accumulator_value: refused; use torch.optim.Adagrad, which has it.
         eps: ε, added to the root of the sum, at least 0.
         maximize: climb instead of descend.
-        flags: `foreach`, `differentiable`, `fused`: refused when set.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        flags: `foreach`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.

@@ -89,7 +89,8 @@ class AdamW(Optimizer):
         weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
         amsgrad: refused, as ADOPT converges without it.
         maximize: climb instead of descend.
-        flags: `foreach`, `capturable`, `differentiable`, `fused`: refused when set.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.

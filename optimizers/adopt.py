@@ -105,7 +105,8 @@ class ADOPT(Optimizer):
         decouple: δ, whether decay is taken out of the gradient, as in AdamW.
         clip_exp: c, at least 0: normalized gradients are clipped to ±t^c; None does not clip.
         maximize: climb instead of descend.
-        flags: `foreach`, `capturable`, `differentiable`, `fused`: refused when set.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.

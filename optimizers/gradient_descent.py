@@ -65,7 +65,8 @@ class GradientDescent(Optimizer):
         lr: learning rate α, at least 0; as a 0-d tensor it may change under torch.compile.
         weight_decay: λ of the L2 penalty, at least 0.
         maximize: climb instead of descend.
-        flags: `foreach`, `differentiable`, `fused`, `momentum`, `nesterov`, `dampening`: refused when set.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        flags: `foreach`, `differentiable`, `momentum`, `nesterov`, `dampening`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.

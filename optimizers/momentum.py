@@ -73,7 +73,8 @@ class Momentum(Optimizer):
         momentum: μ, the share of the momentum that is kept, above 0.
         weight_decay: λ of the L2 penalty, at least 0.
         maximize: climb instead of descend.
-        flags: `foreach`, `differentiable`, `fused`, `nesterov`, `dampening`: refused when set.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        flags: `foreach`, `differentiable`, `nesterov`, `dampening`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.

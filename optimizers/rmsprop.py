@@ -83,6 +83,7 @@ class RMSprop(Optimizer):
         capturable: refused when set.
         foreach: refused when set.
         maximize: climb instead of descend.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
         flags: `differentiable`: refused when set.
 
     Raises:

@@ -74,7 +74,8 @@ class Signum(Optimizer):
         momentum: μ, the share of the momentum that is kept, above 0 and below 1.
         weight_decay: λ of the L2 penalty, at least 0.
         maximize: climb instead of descend.
-        flags: `foreach`, `capturable`, `differentiable`, `fused`: refused when set.
+        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
