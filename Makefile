@@ -7,7 +7,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants setup
+.PHONY: serve build test new snippets mutants experiment setup
 
 serve: setup
 	python -m mkdocs serve
@@ -31,6 +31,10 @@ snippets: setup
 # Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
 mutants: setup
 	python -m tests.mutants tests/mutants.md
+
+# Trains a small transformer for the notebook; goes on where it was stopped. About 20 minutes.
+experiment: setup
+	python -m benchmarks.experiment
 
 setup: .venv/ready $(VENDOR)
 
