@@ -7,7 +7,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants bench audit-deps setup
+.PHONY: serve build test new snippets mutants bench experiment audit-deps setup
 
 # Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
@@ -38,12 +38,17 @@ mutants: setup
 bench: setup
 	python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	python -m benchmarks.cost
+
 # Asks the registries for known faults in what constraints.txt and package-lock.json pin.
 audit-deps: setup
 	npm audit
 	python -m venv .cache/audit
 	.cache/audit/bin/python -m pip install --quiet pip-audit
 	.cache/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+# Trains a small transformer for the notebook; goes on where it was stopped. About 20 minutes.
+experiment: setup
+	python -m benchmarks.experiment
 
 setup: .venv/ready $(VENDOR)
 

@@ -175,7 +175,6 @@ def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
     return figure
 
 
-
 def cost(names: list[str], options: dict[str, dict]) -> Figure:
     """How the time of a step of ADOPT grows with the number of parameters, and whose it is."""
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")

@@ -7,8 +7,10 @@ mkdocs-jupyter finds the notebooks and makes them pages; its own HTML would brin
 import hashlib
 import json
 import re
+import sys
 import xml.etree.ElementTree as etree
 from pathlib import Path
+from textwrap import indent
 from types import MethodType
 
 import jupytext
@@ -53,9 +55,10 @@ def as_markdown(page: Page, config) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """Return what changes with the notebook, the package and the code that runs them."""
+    """Return what changes with the notebook, with what it reads and with what runs it."""
     sources = [path, *(ROOT / "docs_ext").glob("*.py"), *(ROOT / "optimizers").rglob("*.py")]
-    digest = hashlib.sha256()
+    sources += [ROOT / "constraints.txt", *(ROOT / "benchmarks").glob("experiment.*")]
+    digest = hashlib.sha256(sys.version.encode())
     for source in sorted(sources):
         digest.update(source.read_bytes())
     return digest.hexdigest()
@@ -92,21 +95,33 @@ def line_of(path: Path, cell) -> int:
 
 
 def cell_markdown(cell, path: Path, line: int):
-    """Yield the Markdown of a cell and of its outputs."""
+    """Yield the Markdown of a cell and of its outputs; a plot's code and a table are folded."""
     if cell.cell_type == "markdown":
         yield cell.source
     elif cell.cell_type == "code":
-        yield f"```python\n{cell.source}\n```"
+        code = f"```python\n{cell.source}\n```"
+        if not cell.metadata.keys() & {"alt", "table"}:
+            yield code
         for output in cell.outputs:
+            if output.get("name") == "stderr":
+                continue  # progress bars
             if "image/svg+xml" not in output.get("data", ()):
-                text = output.get("text") or output.data["text/plain"]
-                yield f'```{{ .text .output title="Output" }}\n{text.rstrip()}\n```'
+                text = (output.get("text") or output.data["text/plain"]).rstrip()
+                if "table" in cell.metadata:
+                    yield folded(cell.metadata["table"], f"{text}\n\n{code}")
+                else:
+                    yield f'```{{ .text .output title="Output" }}\n{text}\n```'
             elif "alt" in cell.metadata:
                 drawing = etree.fromstring(output.data["image/svg+xml"])
                 svg = tidy(drawing, f"{path.stem}-{line}", cell.metadata["alt"])
                 yield f"<figure>{svg}<figcaption>{cell.metadata['alt']}</figcaption></figure>"
+                yield folded("The code of this plot", code)
             else:
                 raise PageError(
                     f"{relative(path)}:{line - 1}: the plot has no text for those who do not see; "
                     'begin the cell with: # %% alt="What it shows"'
                 )
+
+
+def folded(title: str, markdown: str) -> str:
+    return f'??? example "{title}"\n\n' + indent(markdown, "    ")

@@ -32,7 +32,7 @@
 # %%
 import numpy as np
 
-from optimizers import adam_step, adamw_step
+from optimizers import OPTIMIZERS, adam_step, adamw_step
 
 h = np.array([10.0, 0.1])
 decay = 0.3
@@ -73,7 +73,12 @@ for name, path in paths.items():
 # %% alt="Two panels, one per weight. With the large gradient, Adam with L2 stays near 1 and AdamW falls to about one half. With the small gradient, Adam with L2 falls to a quarter and AdamW again to about one half."
 import matplotlib.pyplot as plt
 
-looks = {"no decay": "0.6", "Adam + L2": "C0", "AdamW": "C1"}
+order = list(OPTIMIZERS)
+looks = {
+    "no decay": plt.rcParams["text.color"],
+    "Adam + L2": f"C{order.index('Adam')}",
+    "AdamW": f"C{order.index('AdamW')}",
+}
 figure, panels = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True, layout="constrained")
 for index, panel in enumerate(panels):
     for name, path in paths.items():
@@ -83,6 +88,12 @@ for index, panel in enumerate(panels):
 for name, height in {"no decay": 1.08, "Adam + L2": 0.13, "AdamW": 0.61}.items():
     panels[1].text(28_000, height, name, color=looks[name])
 panels[0].set_ylabel("weight, mean of 2000 iterations");
+
+# %% table="As a table: where each weight rests, and the known answer"
+print("| | Large gradient | Known | Small gradient | Known |\n| --- | --- | --- | --- | --- |")
+for name, path in paths.items():
+    rests = zip(path[2_000:].mean(axis=0), answers[name])
+    print(f"| {name} |", " | ".join(f"{rest:.2f} | {answer:.2f}" for rest, answer in rests), "|")
 
 # %% [markdown]
 # The formulas stand on [the page of Adam and AdamW](../adam.md#formula-adamw); the line that differs is the first.
