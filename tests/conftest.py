@@ -45,6 +45,18 @@ def run(code: str, cwd: Path, *options: str) -> str:
     return done.stdout
 
 
+def copy_project(root: Path) -> Path:
+    """Copy what a build reads, to change it."""
+    for name in ("docs", "docs_ext", "optimizers", "snippets"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "tests").mkdir()
+    names = ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE")
+    for name in (*names, "tests/mutants.md"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "node_modules").symlink_to(ROOT / "node_modules")
+    return root
+
+
 def build(root: Path, target: Path) -> subprocess.CompletedProcess:
     """Build the site of a copy of the project, strictly."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(target)]

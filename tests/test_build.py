@@ -18,23 +18,13 @@ from mkdocs.structure.pages import Page
 
 from docs_ext import hooks, slips, swap
 
-from .conftest import ROOT, build
+from .conftest import ROOT, build, copy_project
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of what a build reads, to plant faults in."""
-    root = tmp_path_factory.mktemp("project")
-    names = ("docs", "docs_ext", "optimizers", "snippets", ".cache", "tests/mutants.md")
-    names += ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE")
-    for name in names:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif (ROOT / name).exists():
-            (root / name).parent.mkdir(exist_ok=True)
-            shutil.copy(ROOT / name, root / name)
-    (root / "node_modules").symlink_to(ROOT / "node_modules")
-    return root
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 # Each: the page, what stands there, what is put in its place, and what the message has to say.

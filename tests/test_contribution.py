@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import re
-import shutil
 import subprocess
 import sys
 
@@ -16,7 +15,7 @@ from docs_ext.varieties import names_on
 from optimizers import OPTIMIZERS, _optimizer
 
 from . import cases
-from .conftest import ROOT, build
+from .conftest import ROOT, build, copy_project
 
 TITLES = {page: names_on(page) for page in sorted((ROOT / "docs").glob("*.md"))}
 
@@ -110,14 +109,8 @@ def test_a_snippet_makes_its_optimizer(name):
 def copy(tmp_path):
     """A copy of the project, to add an optimizer to."""
     root = tmp_path / "project"
-    for folder in ("docs", "docs_ext", "optimizers", "snippets"):
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
-    (root / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "mutants.md", root / "tests")
-    shutil.copy(ROOT / "mkdocs.yml", root)
-    (root / "node_modules").symlink_to(ROOT / "node_modules")
-    return root
+    root.mkdir()
+    return copy_project(root)
 
 
 def contents(root) -> dict:
