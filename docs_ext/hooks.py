@@ -5,7 +5,7 @@ import re
 from html import escape
 from pathlib import Path
 
-from mkdocs.plugins import event_priority
+from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File
 
 from docs_ext import (
@@ -92,8 +92,18 @@ def on_page_content(html, page, config, files):
     page.meta["description"] = escape(told)  # Material's templates take it for HTML
 
 
-def on_page_context(context, page, config, nav):
+@event_priority(100)  # before the search plugin takes the page's words
+def for_searching(context, page, config, nav):
     context["plain"] = plain.beside("index.html")
+    context["whole"], page.content = page.content, search.readable(page.content)
+
+
+@event_priority(-100)
+def for_reading(context, page, config, nav):
+    page.content = context.pop("whole")
+
+
+on_page_context = CombinedEvent(for_searching, for_reading)
 
 
 def on_post_page(output, page, config):

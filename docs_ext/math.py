@@ -104,8 +104,6 @@ class MathTreeprocessor(Treeprocessor):
         if display:
             element.set("tabindex", "0")  # it may scroll, then the arrow keys need a way in
         element.set("dir", "ltr")
-        # A formula's glyphs are no words: without this they would fill the search index.
-        element.set("data-search-exclude", "")
         self.marked |= {int(number) for number in re.findall(r"symbol-(\d+)", shown)}
 
 

@@ -25,7 +25,7 @@
   // The words of a search hit may stand in a tab that is not shown, of the section it leads to.
   function openHit(words, heading) {
     const found = (block) => {
-      const text = block.textContent.toLowerCase();
+      const text = join(fold(block.textContent));
       return words.filter((word) => text.includes(word)).length;
     };
     for (const set of document.querySelectorAll(".md-content .tabbed-set")) {
@@ -39,7 +39,7 @@
   }
 
   function follow() {
-    const words = (new URLSearchParams(location.search).get("h") || "").toLowerCase().match(/\S+/g);
+    const words = fold(new URLSearchParams(location.search).get("h") || "").match(/\S+/g);
     const place = target();
     if (place?.matches(INPUTS)) open(place);
     else if (words) openHit(words, place || document.body);
@@ -58,6 +58,11 @@
   document.addEventListener("change", markPills);
   addEventListener("hashchange", follow);
   follow();
+
+  // Material searches when a key is let go; text also comes by pasting, speech and other means.
+  document.querySelector(".md-search__input")?.addEventListener("input", (event) => {
+    event.target.dispatchEvent(new Event("keyup"));
+  });
 
   // Titles in search results get their pills.
   const results = document.querySelector(".md-search-result__list");
