@@ -61,7 +61,7 @@ setup: .venv/ready $(VENDOR)
 
 # KaTeX and the Persian font come from npm, and npm from the virtual environment.
 $(VENDOR): package-lock.json .venv/ready
-	npm ci --no-progress
+	npm ci --no-progress --omit=optional
 	rm -rf docs/vendor
 	mkdir -p docs/vendor/katex/fonts docs/vendor/katex/contrib docs/vendor/vazirmatn
 	cp node_modules/katex/dist/fonts/*.woff2 docs/vendor/katex/fonts

@@ -27,9 +27,7 @@ def test_unknown_latex_is_refused(convert, text):
 
 
 def test_formulas_are_found_and_shown_as_text(convert):
-    html = convert(
-        f"For $\\beta_1^t$:\n\n$$W := W - \\alpha \\frac{{dW}}{{\\sqrt{{S_{{dw}} + 1}}}}$$"
-    )
+    html = convert("For $\\beta_1^t$:\n\n$$W := W - \\alpha \\frac{dW}{\\sqrt{S_{dw} + 1}}$$")
     text = re.sub(r"<[^>]*>|\n", "", readable(html))
     assert text == "For β_1^t:W := W − α dW / √(S_dw + 1)"
 
