@@ -7,7 +7,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants bench experiment audit-deps setup
+.PHONY: serve build test new snippets mutants bench experiment audit audit-deps setup
 
 # Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
@@ -49,6 +49,11 @@ audit-deps: setup
 # Trains a small transformer for the notebook; goes on where it was stopped. About 20 minutes.
 experiment: setup
 	python -m benchmarks.experiment
+
+# Lighthouse on every page, as a phone sees it: some minutes, and 180 MB from npm the first time.
+audit: build
+	test -d node_modules/lighthouse || npm ci --no-progress
+	python -m tests.audit site
 
 setup: .venv/ready $(VENDOR)
 

@@ -1,0 +1,22 @@
+// What opens with a click opens with a key, and what Material adds to code is no part of the page
+// to be jumped to.
+
+document.addEventListener("keydown", (event) => {
+  if (!event.target.matches("label[role=button]") || !["Enter", " "].includes(event.key)) return;
+  event.preventDefault();
+  event.target.click();
+});
+
+// What is too wide for a phone scrolls, and takes the arrow keys when it can be reached.
+const SCROLLS = ".md-typeset__scrollwrap, .formula, .differs > div, pre > code";
+const wide = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+});
+
+function complete() {
+  for (const nav of document.querySelectorAll("nav.md-code__nav:not([role])")) nav.role = "none";
+  for (const element of document.querySelectorAll(SCROLLS)) wide.observe(element);
+}
+
+complete();
+new MutationObserver(complete).observe(document.querySelector(".md-content"), { childList: true, subtree: true });

@@ -1,0 +1,117 @@
+"""Who does not see the page, has no pointer, or wants nothing to move, is served as well."""
+
+import pytest
+
+from .conftest import ROOT
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+# All tabs at once: one look sees them all.
+ALL_TABS = """() => {
+    for (const block of document.querySelectorAll(".tabbed-block")) block.style.display = "block";
+    for (const details of document.querySelectorAll("details")) details.open = true;
+}"""
+# A formula's glyphs have the colours of the text around them and are hidden from screen readers,
+# and a program looks like the next: without them it takes a third of the time.
+THIN_OUT = """() => {
+    for (const glyphs of document.querySelectorAll(".katex-html")) glyphs.remove();
+    const programs = [...document.querySelectorAll("pre > code")];
+    for (const program of programs.slice(3)) program.textContent = program.textContent;
+}"""
+LOOK = """async (rules) => {
+    const options = { resultTypes: ["violations"], selectors: false };
+    if (rules) options.runOnly = { type: "rule", values: rules };
+    const report = await axe.run(options);
+    return report.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.html}`));
+}"""
+
+
+def test_axe_finds_nothing_on_any_page(browser, address, site):
+    pages = [str(file.relative_to(site)) for file in sorted(site.rglob("*.html"))]
+    # Without motion, colours change at once.
+    context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
+    page = context.new_page()
+    found = []
+    for path in pages:
+        page.set_viewport_size({"width": 390, "height": 900})
+        page.goto(f"{address}/{path.removesuffix('index.html')}", wait_until="load")
+        page.evaluate(ALL_TABS)
+        page.add_script_tag(path=AXE)
+        page.wait_for_timeout(100)  # what is too wide is looked for when it is drawn
+        found += [f"{path}: {one}" for one in page.evaluate(LOOK, ["scrollable-region-focusable"])]
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.evaluate(THIN_OUT)
+        found += [f"{path}: {one}" for one in page.evaluate(LOOK, None)]
+        page.evaluate("document.body.dataset.mdColorScheme = 'slate'")
+        found += [f"{path}, dark: {one}" for one in page.evaluate(LOOK, ["color-contrast"])]
+    context.close()
+    assert found == []
+
+
+# Where the keyboard is: in the window, and marked, by itself or by its label.
+FOCUS = """() => {
+    const input = document.activeElement;
+    if (input === document.body) return null;
+    const marked = [input, ...(input.labels ?? []), input.nextElementSibling].filter(one => {
+        if (!one) return false;
+        const style = getComputedStyle(one), box = one.getBoundingClientRect();
+        return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0
+            && box.width > 5 && box.height > 5 && box.left >= -1 && box.right <= innerWidth + 1
+            && box.bottom > 0 && box.top < innerHeight;
+    });
+    return [input.outerHTML.slice(0, 120), marked.length > 0];
+}"""
+
+
+@pytest.mark.parametrize(("path", "width"), [("adam/", 1280), ("choose/", 1280), ("", 390)])
+def test_the_keyboard_gets_everywhere_and_one_sees_where(open_page, path, width):
+    page = open_page(path, width=width, reduced_motion="reduce")
+    stops, unseen = [], []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUS)
+        if stop and not stop[1]:
+            page.wait_for_timeout(100)  # focus may open the search field
+            stop = page.evaluate(FOCUS)
+        if stop is None:
+            break
+        stops.append(stop[0])
+        if not stop[1]:
+            unseen.append(stop[0])
+    assert unseen == []
+    assert len(stops) > 8
+    if path == "adam/":
+        assert any("md-skip" in stop for stop in stops[:1])
+        for kind in ("symbol", 'type="radio"', "pill", "md-code__button", "md-search__input"):
+            assert any(kind in stop for stop in stops), kind
+
+
+def test_the_skip_link_skips(open_page):
+    page = open_page("adam/")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    inside = "() => document.activeElement.closest('article') !== null"
+    assert page.evaluate(inside)
+
+
+def test_the_menu_opens_with_a_key(open_page):
+    page = open_page("", width=390)
+    page.get_by_role("button", name="Pages").press("Enter")
+    page.wait_for_timeout(400)
+    assert page.get_by_role("link", name="Choose one").first.is_visible()
+
+
+def test_nothing_moves_for_those_who_want_that(open_page):
+    page = open_page("adam/", reduced_motion="reduce")
+    moving = """() => [...document.querySelectorAll("*")].filter(one => {
+        const style = getComputedStyle(one);
+        return parseFloat(style.transitionDuration) > 0 || style.animationName !== "none";
+    }).length"""
+    assert page.evaluate(moving) == 0
+
+
+def test_formulas_and_figures_have_text(open_page, site):
+    page = open_page("adam/")
+    assert page.locator(".katex").count() == page.locator(".katex math").count()
+    for figure in page.locator("article svg[role]").all():
+        assert len(figure.get_attribute("aria-label")) > 60
