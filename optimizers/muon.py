@@ -13,7 +13,7 @@ $X = \mu V_{dw} + (1 - \mu) dW$ <-- "Nesterov": one step ahead
 
 $X := \frac{X}{\max(\lVert X \rVert_F, \epsilon)}$ <-- so that no singular value is above 1
 
-Repeat $k$ times: $A = X X^\top$, $X := a_1 X + (a_3 A + a_5 A A) X$ <-- "Newton–Schulz": every singular value towards 1
+Repeat $K$ times: $A = X X^\top$, $X := a_1 X + (a_3 A + a_5 A A) X$ <-- "Newton–Schulz": every singular value towards 1
 
 $W := W - \alpha \lambda W$ <-- "decoupled weight decay" $\lambda$
 
@@ -55,7 +55,7 @@ def muon_step(
         momentum: μ, the share of the momentum that is kept, in (0, 1).
         ns_coefficients: (a₁, a₃, a₅) of the polynomial a₁x + a₃x³ + a₅x⁵.
         eps: ε, at least 0; below it, the direction is not made as long as 1.
-        ns_steps: k, how often the polynomial is applied, from 0 to 99.
+        ns_steps: K, how often the polynomial is applied, from 0 to 99.
         maximize: climb instead of descend.
 
     Returns:
@@ -107,7 +107,7 @@ class Muon(Optimizer):
         momentum: μ, the share of the momentum that is kept, in (0, 1).
         ns_coefficients: (a₁, a₃, a₅) of the polynomial a₁x + a₃x³ + a₅x⁵.
         eps: ε, at least 0; below it, the direction is not made as long as 1.
-        ns_steps: k, how often the polynomial is applied, from 0 to 99.
+        ns_steps: K, how often the polynomial is applied, from 0 to 99.
         maximize: climb instead of descend.
         flags: `nesterov=False`, `adjust_lr_fn`: refused when set.
 

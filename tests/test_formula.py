@@ -458,14 +458,14 @@ def test_matrices_are_multiplied_transposed_and_measured():
 
 def test_what_is_repeated_runs_as_often_as_it_says():
     rule = matrix_rule(
-        "$X = dW$\n\nRepeat $3$ times: $A = X$, $X := X + A$\n\nRepeat $k$ times: $X := 3 X$"
+        "$X = dW$\n\nRepeat $3$ times: $A = X$, $X := X + A$\n\nRepeat $K$ times: $X := 3 X$"
     )
     for k in (0, 2):
         moments = rule.trace(np.zeros((1, 1)), [np.ones((1, 1))], lr=1.0, ns_steps=k)
         assert moments[-1].values["W"] == -(2**3) * 3**k
         assert len(moments[-1].lines) == 1 + 3 * 2 + k + 1
     # A value that only the next time around reads is not dead.
-    kept = matrix_rule("$X = dW$, $A = X$\n\nRepeat $k$ times: $X := X + A$, $A = X$")
+    kept = matrix_rule("$X = dW$, $A = X$\n\nRepeat $K$ times: $X := X + A$, $A = X$")
     param, _ = kept.step(np.zeros((1, 1)), np.ones((1, 1)), {}, lr=1.0, ns_steps=3)
     assert param == -8
 
@@ -481,7 +481,7 @@ def test_a_rule_says_whether_it_moves_each_coordinate_by_itself():
 def test_a_repetition_is_part_of_what_differs():
     once, often = (
         matrix_rule("$X = dW$, $X := 2 X$"),
-        matrix_rule("$X = dW$\n\nRepeat $k$ times: $X := 2 X$"),
+        matrix_rule("$X = dW$\n\nRepeat $K$ times: $X := 2 X$"),
     )
     found = [row.kind for row in differences(once, often)]
     assert found == ["same", "changed", "same"]

@@ -160,7 +160,7 @@ MATRICES = r"""Initialize: $V_{dw} = 0$
 
 On iteration $t$: $X = dW$, $V_{dw} = V_{dw} + X$
 
-Repeat $k$ times: $A = X X^\top$, $X := a_1 X + A X$
+Repeat $K$ times: $A = X X^\top$, $X := a_1 X + A X$
 
 $W := W - \alpha \frac{X}{\lVert X \rVert_F} - V_{dw}$
 """
@@ -202,15 +202,15 @@ OF_MATRICES = [
     (r"\lVert X \rVert_F", r"\lVert dW \rVert⟦_F⟧", "of what is no matrix", "_2"),
     ("+ A X$", r"+ ⟦dW^\top⟧ X$", "the transpose of what is no matrix", "such as X"),
     # Repetitions.
-    ("Repeat $k$", "Repeat $⟦W⟧$", "how often", "a hyper-parameter"),
-    ("Repeat $k$", "Repeat $⟦1.5⟧$", "how often", "a whole number"),
-    ("Repeat $k$ times:", "⟦Repeat⟧ $k$:", "does not say how often", "'Repeat $k$ times:'"),
-    ("Repeat $k$ times:", "⟦Repeat $k$ times⟧:\n\n", "or of what", "in the same paragraph"),
-    ("Repeat $k$ times:", "$5$ ⟦times:⟧", "does not say how often", "'Repeat $k$ times:'"),
-    ("Repeat $k$ times:", "Repeat $k$ times: ⟦repeat $2$ times⟧:", "inside another", "paragraph"),
+    ("Repeat $K$", "Repeat $⟦W⟧$", "how often", "a hyper-parameter"),
+    ("Repeat $K$", "Repeat $⟦1.5⟧$", "how often", "a whole number"),
+    ("Repeat $K$ times:", "⟦Repeat⟧ $K$:", "does not say how often", "'Repeat $K$ times:'"),
+    ("Repeat $K$ times:", "⟦Repeat $K$ times⟧:\n\n", "or of what", "in the same paragraph"),
+    ("Repeat $K$ times:", "$5$ ⟦times:⟧", "does not say how often", "'Repeat $K$ times:'"),
+    ("Repeat $K$ times:", "Repeat $K$ times: ⟦repeat $2$ times⟧:", "inside another", "paragraph"),
     ("$A = X", "$⟦A_t⟧ = X", "an index of time in a repetition", "A"),
     (r"- V_{dw}$", r"- V_{dw} - ⟦A⟧ X$", "`A` has no value yet", "a line above"),
-    ("$A = X", "$⟦k⟧ = 2$, $A = X", "which the caller gives", "a parameter"),
+    ("$A = X", "$⟦K⟧ = 2$, $A = X", "which the caller gives", "a parameter"),
     ("$A = X", r"$⟦n_{\text{rows}}⟧ = 2$, $A = X", "which is the parameter's", "a parameter"),
     (r"$A = X X^\top$, $X := a_1 X + A X", r"$⟦A = X X^\top⟧$, $X := a_1 X", "never used", "none"),
 ]

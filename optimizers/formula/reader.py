@@ -155,7 +155,7 @@ def how_often(source, math, table):
     times = count.expression
     known = times.is_Symbol and table[times.name].kind == "hyper-parameter"
     if first or count.target or not (known or times.is_Integer):
-        accepted = "a whole number or a hyper-parameter, such as $k$"
+        accepted = "a whole number or a hyper-parameter, such as $K$"
         raise refuse(source, count, "how often is this repeated?", accepted)
     return Repeat(times, source.where(math.start))
 

@@ -91,7 +91,7 @@ WORDS = "'Initialize' or 'مقداردهی اولیه', then 'On iteration' or '
 
 # What a paragraph says from here on is repeated; how often stands in a formula.
 REPEAT = re.compile(r"(?:repeat|به\s+تعداد)\s+\$([^$\n]+)\$\s+(?:times\b|بار\b)", re.IGNORECASE)
-REPEATED = "'Repeat $k$ times:' or 'به تعداد $k$ بار:', and formulas in the same paragraph"
+REPEATED = "'Repeat $K$ times:' or 'به تعداد $K$ بار:', and formulas in the same paragraph"
 PARAGRAPH = re.compile(r"\n\s*\n|\Z")
 
 # The first alternative that fits wins: code and comments are neither formulas nor prose.

@@ -108,7 +108,7 @@ SYMBOLS = (
     Symbol("a_1", "ns_coefficients[0]", "hyper-parameter", "Newton–Schulz coefficient of a singular value", "ضریب خود مقدار تکین در روش نیوتون–شولتس"),
     Symbol("a_3", "ns_coefficients[1]", "hyper-parameter", "Newton–Schulz coefficient of its third power", "ضریب توان سوم مقدار تکین در روش نیوتون–شولتس"),
     Symbol("a_5", "ns_coefficients[2]", "hyper-parameter", "Newton–Schulz coefficient of its fifth power", "ضریب توان پنجم مقدار تکین در روش نیوتون–شولتس"),
-    Symbol("k", "ns_steps", "hyper-parameter", "number of Newton–Schulz iterations in one step", "تعداد تکرارهای نیوتون–شولتس در هر گام"),
+    Symbol("K", "ns_steps", "hyper-parameter", "number of Newton–Schulz iterations in one step", "تعداد تکرارهای نیوتون–شولتس در هر گام"),
     Symbol(r"n_{\text{rows}}", "rows", "size", "number of rows of the weights, which is the number of outputs of a layer", "تعداد سطرهای وزن‌ها که همان تعداد خروجی‌های لایه است"),
     Symbol(r"n_{\text{columns}}", "columns", "size", "number of columns of the weights, which is the number of inputs of a layer", "تعداد ستون‌های وزن‌ها که همان تعداد ورودی‌های لایه است"),
     Symbol("t", "step", "iteration", "number of the iteration, from 1", "شمارهٔ تکرار که از ۱ آغاز می‌شود"),
