@@ -27,10 +27,9 @@ def check_files(files) -> None:
                 "rename it, with small Latin letters, digits and hyphens only"
             )
         try:
-            before = text = path.read_bytes()
-            text.decode("utf-8")
+            path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
-            line = before[: error.start].count(b"\n") + 1
+            line = error.object[: error.start].count(b"\n") + 1
             raise PageError(
                 f"{relative(path)}:{line}: the file is not UTF-8: save it in that encoding"
             ) from None
