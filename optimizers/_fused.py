@@ -297,9 +297,17 @@ def run(kernel, group, states, columns):
     options = {name: group[name] for name in kernel.OPTIONS}
     if isinstance(lr := options.get("lr"), Tensor):
         options["lr"] = lr.item()
+    computes = np.dtype(name_of(COMPUTES[dtype]))
+    places = [
+        np.fromiter((state[name].data_ptr() for state in states), np.int64, tensors)
+        for name in kernel.KEPT
+    ]
+    kept = [runner.read(place, computes) for place in places]
     with np.errstate(all="ignore"):
-        values = [-1.0 if group["maximize"] else 1.0, *kernel.once(steps, **options)]
-        numbers = np.empty((tensors, len(values)), name_of(COMPUTES[dtype]))
+        values = [-1.0 if group["maximize"] else 1.0, *kernel.once(steps, *kept, **options)]
+        for place in reversed(places):
+            runner.write(place, values.pop(), computes)
+        numbers = np.empty((tensors, len(values)), computes)
         for column, value in enumerate(values):
             numbers[:, column] = value
     sizes = np.array([column[0].element_size() for column in columns])

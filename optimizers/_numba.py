@@ -142,6 +142,22 @@ def count(addresses):
 
 
 @njit
+def read(addresses, dtype):
+    """The numbers at some addresses."""
+    values = np.empty(len(addresses))
+    for k in range(len(addresses)):
+        values[k] = carray(pointer(addresses[k]), 1, dtype)[0]
+    return values
+
+
+@njit
+def write(addresses, values, dtype):
+    """Put numbers at some addresses."""
+    for k in range(len(addresses)):
+        carray(pointer(addresses[k]), 1, dtype)[0] = values[k]
+
+
+@njit
 def stretches(begin, end, offsets, longest):
     """What lies from one place to another: the tensor, where in it, how many elements."""
     k = np.searchsorted(offsets, begin, side="right") - 1

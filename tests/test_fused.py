@@ -468,7 +468,7 @@ def test_the_kernel_has_the_lines_of_the_formula_and_touches_each_value_once(nam
     body = text[text.index("for i in") :].splitlines()[1:]
     shown = [one.latex for one in rule.lines("W", "iteration") if rule.symbols[one.target].of]
     assert [line.partition("  # ")[2] for line in body if "  # " in line] == shown
-    for one in ("param", "grad", *rule.states):
+    for one in ("param", "grad", *OPTIMIZERS[name].optimizer.state_names):
         reads = sum(f" {one}s[i]" in line.replace("*", " ") for line in body) - sum(
             line.strip().startswith(f"{one}s[i] =") for line in body
         )

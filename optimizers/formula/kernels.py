@@ -25,6 +25,8 @@ from numba import carray, {dtype}
 from optimizers._numba import {helpers}
 
 OPTIONS = {options!r}
+# States that are one number for a tensor: `once` is given them, and returns them last.
+KEPT = {kept!r}
 
 
 {once}
@@ -212,13 +214,11 @@ def kernel(rule, dtype="float32", variable=None):
             printer.once.append(f"{target.code} = {code}")
     states = [one for one in rule.states if has_elements(rule, one)]
     kept = [one for one in rule.states if one not in states]
-    if kept:
-        raise NoKernel(f"{kept[0]} is a number")
-    once = [*printer.once, f"return [{', '.join(printer.numbers.values())}]"]
+    once = [*printer.once, f"return [{', '.join([*printer.numbers.values(), *kept])}]"]
     if rule.initialize_reads_gradient:
         once.insert(0, "step = step - 1  # Initialize took a call")
-    known = ", ".join(["step", *(["*"] if rule.hyperparameters else []), *rule.hyperparameters])
-    head = [f"def once({known}):", "    # What has no element, in float64."]
+    known = ["step", *kept, *(["*"] if rule.hyperparameters else []), *rule.hyperparameters]
+    head = [f"def once({', '.join(known)}):", "    # What has no element, in float64."]
     once = "\n".join([*head, *indent(once)])
     needed = [text for name, text in PYTHON.items() if occurs(name, once)]
     names = ["param", "grad", *states]
@@ -230,6 +230,7 @@ def kernel(rule, dtype="float32", variable=None):
     return NUMBA.format(
         helpers=", ".join(["kernel", "pointer", *(one for one in HELPERS if occurs(one, body))]),
         options=tuple(rule.hyperparameters),
+        kept=tuple(kept),
         path=rule.statements[0].path,
         once="\n\n".join([*needed, once]),
         dtype=dtype,
