@@ -101,6 +101,7 @@ def test_tabs_work_from_the_keyboard(open_page):
 def test_without_script_all_is_there_and_tabs_work(open_page):
     page = open_page("adam/", java_script_enabled=False)
     assert page.locator(".katex").count() > 40
+    assert not page.locator(".stepper-bar").first.is_visible()
     assert not shown(page, "Whose claims these are")
     page.click("label[for=description-adopt]")
     assert shown(page, "Whose claims these are")

@@ -197,7 +197,7 @@ export function drawMap(canvas, paint, picture, loss, state, runs) {
 // Curves over the iterations, the height in powers of ten.
 export function drawPlot(canvas, paint, title, state, runs, key) {
   const { pen, width, height } = fit(canvas);
-  const [left, right, top, bottom] = [38, 8, 24, 20];
+  const [left, right, top, bottom] = [42, 8, 24, 20];
   // What is nearly nothing leaves no room for the rest.
   const [floor, ceiling] = [1e-9, 1e9];
   let [low, high] = [ceiling, floor];

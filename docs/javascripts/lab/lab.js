@@ -9,6 +9,7 @@ const form = document.querySelector(".laboratory");
 const { words, optimizers } = JSON.parse(form.querySelector("script").textContent);
 const fields = form.elements;
 const canvas = form.querySelector(".lab-map");
+const status = form.querySelector(".lab-said");
 const plots = [...form.querySelectorAll(".lab-plot")];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 // What is filled in keeps its own direction among Persian words.
@@ -182,6 +183,7 @@ function draw() {
 // What has come to rest is said, in words, in numbers and in the address.
 let resting;
 function rest() {
+  status.ariaBusy = "true";
   clearTimeout(resting);
   resting = setTimeout(() => {
     if (playing) return;
@@ -190,7 +192,7 @@ function rest() {
     const best = runs.filter((one) => !gone(one)).sort((one, other) => one.losses[at(one)] - other.losses[at(other)])[0];
     const said = best ? [say(words.said, { t: state.t, name: best.name, loss: short(best.losses[at(best)]) })] : [];
     for (const one of runs.filter(gone)) said.push(say(words.diverged, { name: one.name, t: one.diverged }));
-    form.querySelector(".lab-said").textContent = [fault, ...said].filter(Boolean).join(" ");
+    status.textContent = [fault, ...said].filter(Boolean).join(" ");
     form.querySelector("tbody").replaceChildren(...runs.map((one) => {
       const t = at(one);
       const numbers = [...one.points[t], one.losses[t], t ? one.lengths[t] : 0];
@@ -206,12 +208,13 @@ function rest() {
       return row;
     }));
     history.replaceState(history.state, "", address());
-    form.dataset.at = address();
+    status.ariaBusy = "false";
   }, 120);
 }
 
 const rules = {};
 async function change() {
+  status.ariaBusy = "true";
   show();
   await Promise.all(state.on.map(async (name) => {
     rules[name] ??= await import(`../rules/${optimizers[name].module}.js`);
@@ -227,6 +230,16 @@ async function change() {
   runs.forEach((one, i) => (one.dashed = runs.slice(0, i).some((other) => other.hue === one.hue)));
   draw();
   rest();
+}
+
+// A slider says more often where it is than a picture can be drawn.
+let due;
+function soon() {
+  status.ariaBusy = "true";
+  due ??= requestAnimationFrame(() => {
+    due = undefined;
+    change();
+  });
 }
 
 // Playing
@@ -262,7 +275,7 @@ function seek(t) {
 
 function begin(point) {
   state.start = point.map((value) => Number(value.toPrecision(3)));
-  change();
+  soon();
 }
 
 // Listening
@@ -288,7 +301,7 @@ form.addEventListener("input", ({ target }) => {
     const hyper = optimizers[owner].hyper.find(({ key }) => name === `${owner}.${key}`);
     set(owner, hyper, hyper.scale === "flag" ? target.checked : scales[hyper.scale].value(target.valueAsNumber, hyper));
   }
-  change();
+  soon();
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 fields.play.addEventListener("click", () => play(!playing));
