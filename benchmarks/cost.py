@@ -200,6 +200,8 @@ def machine():
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gigabytes": round(memory / 2**30),
+        # How much else was going on, in programs that wanted a core.
+        "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
 
@@ -207,7 +209,7 @@ def machine():
 def main():
     """Measure everything and write it down."""
     warnings.simplefilter("ignore")  # torch's, about names that the others still use
-    found, rows = contenders(), []
+    found, rows, where = contenders(), [], machine()
     largest = 10**8 if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > 14e9 else 10**7
     plan = [("case", case, name) for case in CASES for name in found]
     plan += [("grow", size, name) for size in SIZES if size <= largest for name in GROWING]
@@ -224,7 +226,7 @@ def main():
     packages = ["torch", "numpy", "numba", "torch-adopt", "timm", "pytorch-optimizer"]
     results = {
         "date": datetime.date.today().isoformat(),
-        "machine": machine(),
+        "machine": where,
         "versions": {one: version(one).partition("+")[0] for one in packages},
         "rows": rows,
     }

@@ -56,11 +56,12 @@ def measured_on(md: Markdown, argument: str, body: list[str]) -> list[str]:
     if not found["rows"]:
         return ["Nothing has been measured yet: run `make bench`."]
     where = found["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    return [
-        f"Measured on {found['date']}: {where['processor']}, {where['cores']} cores of which "
-        f"{where['threads']} are used, {where['gigabytes']} GB, {where['system']}; {versions}."
-    ]
+    text = f"Measured on {found['date']}: {where['processor']}, {where['cores']} cores of which "
+    text += f"{where['threads']} are used, {where['gigabytes']} GB, {where['system']}; "
+    text += ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    if where["load"] > where["cores"] / 2:
+        text += f". The machine was busy with other work (load {where['load']:g}): read the ratios"
+    return [f"{text}."]
 
 
 def of_a_step(name: str) -> str:

@@ -11,6 +11,7 @@ Example:
 
 import hashlib
 import importlib.util
+import linecache
 import os
 import sys
 import tempfile
@@ -35,7 +36,7 @@ COMPUTES = {
     torch.float16: torch.float32,
 }
 # What compiles the kernels of a device.
-COMPILERS = {"cpu": "numba"}
+COMPILERS = {"cpu": "numba", "cuda": "triton"}
 ORDINARY = {Tensor, torch.nn.Parameter}
 LAYOUT, DTYPE, DEVICE = map(attrgetter, ("layout", "dtype", "device"))
 INSTALL = "pip install 'optimizers[fused]'"
@@ -107,7 +108,7 @@ def sort(params, states, names):
         names: the state's tensors.
 
     Returns:
-        By kind, which is the dtype and the type of the device: the parameters, their states, and
+        By kind, which is the dtype and the device: the parameters, their states, and
         of each quantity the tensors. Then the parameters that are left, and for the last of them
         that no kernel can serve the reason in words.
     """
@@ -141,7 +142,7 @@ def sort(params, states, names):
 
 def kind_of(param):
     """What parameters of one kernel have in common."""
-    return param.dtype, param.device.type
+    return param.dtype, param.device
 
 
 def alike(columns):
@@ -221,34 +222,35 @@ def local(tensors):
 @cache
 def kernel_of(formula, dtype, device):
     """The module printed from a formula for a kind; or, in words, why there is none."""
-    compiler = COMPILERS[device]
+    compiler = COMPILERS[device.type]
     if importlib.util.find_spec(compiler) is None:
         return f"{compiler} is not installed: {INSTALL}"
     computes = name_of(COMPUTES[dtype])
     # Whatever the text of a kernel, and what Numba makes of it, depend on.
     sources = [HERE / f"{formula}.py", HERE / f"_{compiler}.py", *HERE.glob("formula/*.*")]
     digest = hashlib.sha256(b"".join(one.read_bytes() for one in sorted(sources))).hexdigest()
-    file = f"{formula}_{computes}_{digest[:16]}.py"
+    file = f"{formula}_{computes}_{compiler}_{digest[:16]}.py"
     try:
-        text, path = kept(formula, computes, file)
+        text, path = kept(formula, computes, compiler, file)
     except (ImportError, ValueError) as why:
         return str(why)
     kernel = ModuleType(file.removesuffix(".py"))
     kernel.__file__ = path
-    # Numba looks for the module of what it finds on disk.
+    # Numba looks for the module of what it finds on disk, Triton for the lines of what it runs.
     sys.modules[kernel.__name__] = kernel
+    linecache.cache[path] = len(text), None, text.splitlines(keepends=True), path
     exec(compile(text, path, "exec"), vars(kernel))
     return kernel
 
 
-def kept(formula, dtype, file):
+def kept(formula, dtype, compiler, file):
     """The text of a kernel and its path; it is printed where it is not kept already."""
 
     def printed():
         # What reads formulas is slow to import, and not needed for what is kept.
         from .formula import rule_of
 
-        return rule_of(importlib.import_module(f"{__package__}.{formula}")).kernel(dtype)
+        return rule_of(importlib.import_module(f"{__package__}.{formula}")).kernel(dtype, compiler)
 
     try:
         path = folder() / file
@@ -284,9 +286,9 @@ def run(kernel, group, states, columns):
         states: the state of each parameter; its `step` is counted up.
         columns: the tensors of each quantity, in the kernel's order.
     """
-    from . import _numba as runner
-
-    dtype, quantities, tensors = columns[0][0].dtype, len(columns), len(states)
+    dtype, device = kind_of(columns[0][0])
+    runner = importlib.import_module(f"{__package__}._{COMPILERS[device.type]}")
+    quantities, tensors = len(columns), len(states)
     counts = np.fromiter(map(Tensor.numel, columns[0]), np.int64, tensors)
     addresses = np.fromiter(map(Tensor.data_ptr, chain(*columns)), np.int64, quantities * tensors)
     addresses = addresses.reshape(quantities, tensors)
@@ -298,22 +300,19 @@ def run(kernel, group, states, columns):
     if isinstance(lr := options.get("lr"), Tensor):
         options["lr"] = lr.item()
     computes = np.dtype(name_of(COMPUTES[dtype]))
-    places = [
-        np.fromiter((state[name].data_ptr() for state in states), np.int64, tensors)
-        for name in kernel.KEPT
-    ]
-    kept = [runner.read(place, computes) for place in places]
+    # Numbers lie on the CPU, each in an array that shares its memory.
+    kept = [[state[name].numpy() for state in states] for name in kernel.KEPT]
     with np.errstate(all="ignore"):
-        values = [-1.0 if group["maximize"] else 1.0, *kernel.once(steps, *kept, **options)]
-        for place in reversed(places):
-            runner.write(place, values.pop(), computes)
+        given = [np.array(one, np.float64) for one in kept]
+        values = [-1.0 if group["maximize"] else 1.0, *kernel.once(steps, *given, **options)]
+        for arrays in reversed(kept):
+            for array, value in zip(arrays, values.pop(), strict=True):
+                array[...] = value
         numbers = np.empty((tensors, len(values)), computes)
         for column, value in enumerate(values):
             numbers[:, column] = value
     sizes = np.array([column[0].element_size() for column in columns])
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    threads = torch.get_num_threads()
-    runner.launch(kernel.each, offsets, addresses, sizes, numbers, name_of(dtype), threads)
+    runner.launch(kernel.each, counts, addresses, sizes, numbers, name_of(dtype), device)
 
 
 def name_of(dtype):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from threading import Thread
 
 import numpy as np
+import torch
 from llvmlite import ir
 from numba import carray, cfunc, float64, int64, njit, types
 from numba.core import cgutils
@@ -63,7 +64,8 @@ def call(context, function, n, at, numbers):
 
 
 # What the formulas call; these keep the type of their arguments and let a NaN through.
-sqrt, maximum, minimum, sign = math.sqrt, np.maximum, np.minimum, np.sign
+sqrt, absolute = math.sqrt, abs
+maximum, minimum, sign = np.maximum, np.minimum, np.sign
 
 
 @njit(**MATH)
@@ -142,22 +144,6 @@ def count(addresses):
 
 
 @njit
-def read(addresses, dtype):
-    """The numbers at some addresses."""
-    values = np.empty(len(addresses))
-    for k in range(len(addresses)):
-        values[k] = carray(pointer(addresses[k]), 1, dtype)[0]
-    return values
-
-
-@njit
-def write(addresses, values, dtype):
-    """Put numbers at some addresses."""
-    for k in range(len(addresses)):
-        carray(pointer(addresses[k]), 1, dtype)[0] = values[k]
-
-
-@njit
 def stretches(begin, end, offsets, longest):
     """What lies from one place to another: the tensor, where in it, how many elements."""
     k = np.searchsorted(offsets, begin, side="right") - 1
@@ -202,33 +188,34 @@ def drive_halves(function, begin, end, offsets, addresses, sizes, numbers, row, 
             to_float16(params, param)
 
 
-def launch(function, offsets, addresses, sizes, numbers, dtype, threads):
+def launch(each, counts, addresses, sizes, numbers, dtype, device):
     """Call a kernel for all elements of some tensors, shared among threads.
 
     Args:
-        function: a compiled kernel.
-        offsets: how many elements stand before each tensor, and how many there are.
+        each: the kernel.
+        counts: how many elements each tensor has.
         addresses: of each quantity, of each tensor; numbers.
         sizes: the bytes of an element, of each quantity.
         numbers: a row of numbers for each tensor.
         dtype: the parameters' dtype, "float32", "float64", "bfloat16" or "float16".
-        threads: the most threads to use, at least 1.
+        device: the CPU.
     """
+    offsets = np.concatenate([[0], np.cumsum(counts)])
     total = int(offsets[-1])
     # Threads of our own: those of Numba would fight with torch's. This one takes the first share.
-    shares = max(1, min(threads, total // SHARE))
+    shares = max(1, min(torch.get_num_threads(), total // SHARE))
     cuts = [total * i // shares for i in range(shares + 1)]
     run, rest = drive, (offsets, addresses, sizes, numbers.ctypes.data, numbers.strides[0])
     if dtype in ("bfloat16", "float16"):
         run, rest = drive_halves, (*rest, dtype == "bfloat16")
     others = [
-        Thread(target=run, args=(function.address, begin, end, *rest))
+        Thread(target=run, args=(each.address, begin, end, *rest))
         for begin, end in pairwise(cuts[1:])
     ]
     for thread in others:
         thread.start()
     try:
-        run(function.address, cuts[0], cuts[1], *rest)
+        run(each.address, cuts[0], cuts[1], *rest)
     finally:
         # Nobody may go on while the memory is being written to.
         for thread in others:

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from optimizers import ADOPT, OPTIMIZERS, Adam, _fused, _numba
 from optimizers.formula import rule_of
 from tests import cases
+from tests.conftest import ROOT
 
 # Those whose formula can be a kernel; the others say why not, below.
 NAMES = [name for name in OPTIMIZERS if cases.has_kernel(name)]
@@ -42,9 +43,9 @@ def kernels(monkeypatch):
     """A list that grows with each launch by how many tensors it serves."""
     launches = []
 
-    def launch(function, offsets, *rest):
-        launches.append(len(offsets) - 1)
-        return original(function, offsets, *rest)
+    def launch(each, counts, *rest):
+        launches.append(len(counts))
+        return original(each, counts, *rest)
 
     original = _numba.launch
     monkeypatch.setattr(_numba, "launch", launch)
@@ -552,3 +553,39 @@ def test_an_interrupted_first_compile_leaves_everything_as_it_was(monkeypatch, t
     assert optimizer.state[params[0]]["step"] == 2
     assert [path.suffix for path in tmp_path.iterdir() if path.is_file()] == [".py"]
     _fused.kernel_of.cache_clear()
+
+
+ON_TRITON = """
+import torch
+from optimizers import OPTIMIZERS, _fused
+from tests import cases
+from tests.conftest import ROOT
+_fused.COMPILERS["cpu"] = "triton"
+# The interpreter cuts what it should round to a half.
+BOUNDS = {torch.float64: 1e-14, torch.float32: 1e-6, torch.bfloat16: 0.02, torch.float16: 0.003}
+for name in filter(cases.has_kernel, OPTIMIZERS):
+    for dtype, bound in BOUNDS.items():
+        torch.manual_seed(0)
+        options = cases.RICH[name][0]
+        params = [torch.randn(n, dtype=dtype).requires_grad_() for n in (5, 3000, 0)]
+        others = [param.detach().clone().requires_grad_() for param in params]
+        optimizer = OPTIMIZERS[name].optimizer(params, fused=True, **options)
+        plain = OPTIMIZERS[name].optimizer(others, fused=False, **options)
+        for _ in range(3):
+            for param, other in zip(params, others):
+                param.grad = other.grad = torch.randn_like(param)
+            optimizer.step()
+            plain.step()
+        torch.testing.assert_close(params, others, rtol=bound, atol=bound)
+        assert [state["step"].item() for state in optimizer.state.values()] == [3.0] * 3
+"""
+
+
+def test_the_kernel_of_a_gpu_computes_the_same_in_tritons_interpreter():
+    pytest.importorskip("triton", reason="Triton comes with torch's builds for CUDA")
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    command = [sys.executable, "-c", ON_TRITON]
+    done = subprocess.run(
+        command, env=environment, text=True, capture_output=True, timeout=120, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr

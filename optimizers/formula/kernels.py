@@ -15,7 +15,7 @@ class NoKernel(ValueError):
     """A rule does more than one element at a time can."""
 
 
-HELPERS = ("clip", "maximum", "minimum", "power", "sign", "sqrt", "square")
+HELPERS = ("absolute", "clip", "maximum", "minimum", "power", "sign", "sqrt", "square")
 # What is put around the lines of a rule; the helpers are in the modules that they are taken from.
 NUMBA = '''"""The formula of {path} in one pass over memory."""
 
@@ -37,6 +37,32 @@ def each(n, at, numbers):
     # Of n elements the addresses, and the direction with what `once` has returned.
 {load}
     for i in range(n):
+{body}
+'''
+
+
+TRITON = '''"""The formula of {path} in one pass over memory."""
+
+import numpy as np
+import triton
+import triton.language as tl
+{helpers}
+OPTIONS = {options!r}
+# States that are one number for a tensor: `once` is given them, and returns them last.
+KEPT = {kept!r}
+
+
+{once}
+
+
+@triton.jit
+def each(
+    blocks, counts, addresses, numbers, tensors, words: tl.constexpr, BLOCK: tl.constexpr
+):
+    # Of a block its tensor, where in it, and the direction with what `once` has returned.
+    tensor = tl.load(blocks + 2*tl.program_id(0))
+    i = tl.load(blocks + 2*tl.program_id(0) + 1).to(tl.int64)*BLOCK + tl.arange(0, BLOCK)
+    inside = i < tl.load(counts + tensor)
 {body}
 '''
 
@@ -133,7 +159,7 @@ class Elements(PythonCodePrinter):
         return self._print_nested("minimum", call)
 
     def _print_Abs(self, call):
-        return self._print_call("abs", call)
+        return self._print_call("absolute", call)
 
     def _print_sign(self, call):
         return self._print_call("sign", call)
@@ -161,12 +187,13 @@ def multiply(numbers):
     return sympy.Mul(*numbers, evaluate=False)
 
 
-def kernel(rule, dtype="float32", variable=None):
-    """The rule as the text of a Python module with a Numba kernel.
+def kernel(rule, dtype="float32", compiler="numba", variable=None):
+    """The rule as the text of a Python module with a kernel.
 
     Args:
         rule: the rule.
         dtype: what to compute in, "float32" or "float64".
+        compiler: what compiles it, "numba" or "triton".
         variable: whose lines to print, one of `rule.variables`; the first unless said.
 
     Returns:
@@ -221,22 +248,48 @@ def kernel(rule, dtype="float32", variable=None):
     head = [f"def once({', '.join(known)}):", "    # What has no element, in float64."]
     once = "\n".join([*head, *indent(once)])
     needed = [text for name, text in PYTHON.items() if occurs(name, once)]
-    names = ["param", "grad", *states]
-    load = [f"{name}s = carray(pointer(at[{i}]), n, {dtype})" for i, name in enumerate(names)]
-    load += [f"{name} = numbers[{i}]" for i, name in enumerate(["direction", *printer.numbers])]
+    needed = "\n\n".join([*needed, once])
+    names, numbers = ["param", "grad", *states], ["direction", *printer.numbers]
+    values = {"path": rule.statements[0].path, "once": needed, "dtype": dtype}
+    values |= {"options": tuple(rule.hyperparameters), "kept": tuple(kept)}
+    values["helpers"] = ", ".join(
+        one for one in HELPERS if any(occurs(one, line) for line in lines)
+    )
+    return SHELLS[compiler](names, numbers, lines, values)
+
+
+def numba(names, numbers, lines, values):
+    """The lines in a loop of Numba's."""
+    load = [
+        f"{one}s = carray(pointer(at[{i}]), n, {values['dtype']})" for i, one in enumerate(names)
+    ]
+    load += [f"{one} = numbers[{i}]" for i, one in enumerate(numbers)]
     read = [f"{one} = {'direction*' if one == 'grad' else ''}{one}s[i]" for one in names]
     write = [f"{one}s[i] = {one}" for one in names if one != "grad"]
     body = "\n".join(indent([*read, *lines, *write], 8))
-    return NUMBA.format(
-        helpers=", ".join(["kernel", "pointer", *(one for one in HELPERS if occurs(one, body))]),
-        options=tuple(rule.hyperparameters),
-        kept=tuple(kept),
-        path=rule.statements[0].path,
-        once="\n\n".join([*needed, once]),
-        dtype=dtype,
-        load="\n".join(indent(load)),
-        body=body,
-    )
+    values["helpers"] = ", ".join(filter(None, ["kernel, pointer", values["helpers"]]))
+    return NUMBA.format(load="\n".join(indent(load)), body=body, **values)
+
+
+def triton(names, numbers, lines, values):
+    """The lines in a program of Triton's, which computes a block of elements."""
+    body = [
+        f"{one} = tl.load(numbers + {len(numbers)}*tensor + {i})" for i, one in enumerate(numbers)
+    ]
+    for i, one in enumerate(names):
+        of = "words" if i < 2 else f"tl.{values['dtype']}"
+        body += [
+            f"{one}s = tl.load(addresses + {i}*tensors + tensor).to(tl.pointer_type({of})) + i",
+            f"{one} = tl.load({one}s, inside).to(tl.{values['dtype']})",
+        ]
+    body += ["grad = direction*grad", *lines]
+    body += [f"tl.store({one}s, {one}, inside)" for one in names if one != "grad"]
+    if values["helpers"]:
+        values["helpers"] = f"\nfrom optimizers._triton import {values['helpers']}\n"
+    return TRITON.format(body="\n".join(indent(body)), **values)
+
+
+SHELLS = {"numba": numba, "triton": triton}
 
 
 def has_elements(rule, code):

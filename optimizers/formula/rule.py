@@ -259,11 +259,12 @@ class Rule:
         """
         return printers.javascript(self, variable)
 
-    def kernel(self, dtype="float32", variable=None):
+    def kernel(self, dtype="float32", compiler="numba", variable=None):
         """The rule as the text of a module with a kernel: one loop over the elements of a tensor.
 
         Args:
             dtype: what to compute in, "float32" or "float64".
+            compiler: what compiles it, "numba" for CPUs or "triton" for GPUs.
             variable: whose lines to print, one of `variables`; the first unless said.
 
         Returns:
@@ -277,7 +278,7 @@ class Rule:
             >>> print(rule_of("Lion").kernel().splitlines()[-4])
                     param = param - lr*delta  # W := W - \\alpha \\Delta_{dw}
         """
-        return kernels.kernel(self, dtype, variable)
+        return kernels.kernel(self, dtype, compiler, variable)
 
     def _run(self, param, grad, state, variable, maximize, hyper):
         """The moments of one call: Initialize on the first, and an iteration where there is one."""

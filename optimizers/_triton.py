@@ -1,0 +1,98 @@
+"""Runs the printed kernels on CUDA devices: what they are made of, and their launch."""
+
+from ctypes import c_float
+from functools import cache
+
+import numpy as np
+import torch
+import triton
+import triton.language as tl
+
+# Elements of a program; each program belongs to one tensor.
+BLOCK = 2048
+DTYPES = {
+    "float64": tl.float64,
+    "float32": tl.float32,
+    "bfloat16": tl.bfloat16,
+    "float16": tl.float16,
+}
+
+# What the formulas call; a NaN goes through all of these.
+absolute = tl.abs
+
+
+@triton.jit
+def sqrt(x):
+    return tl.sqrt_rn(x) if x.dtype == tl.float32 else tl.sqrt(x)
+
+
+@triton.jit
+def maximum(x, y):
+    return tl.maximum(x, y, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def minimum(x, y):
+    return tl.minimum(x, y, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def clip(x, low, high):
+    return tl.where(x < low, low, tl.where(x > high, high, x))
+
+
+@triton.jit
+def sign(x):
+    return tl.where(x > 0, 1.0, tl.where(x < 0, -1.0, x)).to(x.dtype)
+
+
+@triton.jit
+def square(x):
+    return x * x
+
+
+@triton.jit
+def power(x, exponent):
+    raised = tl.exp2(exponent * tl.log2(x))
+    return tl.where(exponent == 0, 1.0, tl.where(exponent == 1, x, raised)).to(x.dtype)
+
+
+def count(addresses):
+    """Add one to each of the numbers in float32 at some addresses of the CPU; return them."""
+    cells = list(map(c_float.from_address, addresses.tolist()))
+    for cell in cells:
+        cell.value += 1
+    return np.array([cell.value for cell in cells])
+
+
+@cache
+def blocks_of(counts, device):
+    """For each program its tensor and its place among those of the tensor."""
+    programs = [-(-n // BLOCK) for n in counts]
+    tensors = np.repeat(np.arange(len(counts), dtype=np.int32), programs)
+    places = np.concatenate([np.arange(n, dtype=np.int32) for n in programs])
+    return torch.from_numpy(np.stack([tensors, places], axis=1)).to(device)
+
+
+def launch(each, counts, addresses, sizes, numbers, dtype, device):
+    """Call a kernel once for all elements of some tensors.
+
+    Args:
+        each: the kernel.
+        counts: how many elements each tensor has.
+        addresses: of each quantity, of each tensor; numbers.
+        sizes: the bytes of an element, of each quantity.
+        numbers: a row of numbers for each tensor.
+        dtype: the parameters' dtype, "float32", "float64", "bfloat16" or "float16".
+        device: where all of them are.
+    """
+    blocks = blocks_of(tuple(counts.tolist()), device)
+    if not len(blocks):
+        return
+    tables = (torch.from_numpy(one).to(device) for one in (counts, addresses, numbers))
+    arguments = blocks, *tables, len(counts), DTYPES[dtype], BLOCK
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            each[(len(blocks),)](*arguments)
+    else:
+        each[(len(blocks),)](*arguments)  # Triton's interpreter
