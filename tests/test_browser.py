@@ -15,7 +15,10 @@ PAGES = [
     "many-gpus/",
     "api/",
     "checked/",
+    "notebooks/adam_can_fail/",
     "notebooks/decay_is_not_l2/",
+    "notebooks/train_something_real/",
+    "notebooks/which_hyperparameter_matters/",
 ]
 SECTIONS = ("description", "formula", "example", "what-differs", "worked-numbers")
 

@@ -8,13 +8,14 @@ from .conftest import ROOT, build
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of what a build reads, to plant faults in."""
+def project(site, tmp_path_factory):
+    """A copy of what a build reads, the notebooks that `site` has run among it."""
     root = tmp_path_factory.mktemp("project")
-    for name in ("docs", "docs_ext", "optimizers", "snippets", ".cache"):
+    for name in ("docs", "docs_ext", "optimizers", "snippets", "benchmarks", ".cache"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "mkdocs.yml", root)
+    for name in ("mkdocs.yml", "constraints.txt"):
+        shutil.copy(ROOT / name, root)
     (root / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "mutants.md", root / "tests")
     (root / "node_modules").symlink_to(ROOT / "node_modules")
