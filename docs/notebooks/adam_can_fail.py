@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Adam can fail, ADOPT cannot
 #
-# Unless $\beta_2$ suits the problem, Adam can walk away from the answer and stay away. ADOPT's authors prove that their method finds it with any $\beta_2$. This notebook runs both on a problem made to show the difference, and then a third: ADOPT with the clipping that was added to it later.
+# Unless $\beta_2$ suits the problem, Adam can walk away from the answer and stay away. ADOPT's authors prove that, under their assumptions, their method converges with any $\beta_2$. This notebook runs both on a problem made to show the difference, and then a third: ADOPT with the clipping that was added to it later.
 #
-# اگر $\beta_2$ به مسئله نخورد، Adam ممکن است از جواب دور شود و همان‌جا بماند. نویسندگان ADOPT ثابت کرده‌اند که روششان با هر $\beta_2$ به جواب می‌رسد. این نوت‌بوک هر دو را روی مسئله‌ای می‌آزماید که برای دیدن همین تفاوت ساخته شده است.
+# اگر $\beta_2$ با مسئله سازگار نباشد، Adam ممکن است از جواب دور شود و همان‌جا بماند. نویسندگان ADOPT ثابت کرده‌اند که روششان، با فرض‌هایی که دارند، به ازای هر $\beta_2$ همگرا می‌شود. این نوت‌بوک هر دو را روی مسئله‌ای می‌آزماید که برای دیدن همین تفاوت ساخته شده است.
 #
 # ## The problem
 #
