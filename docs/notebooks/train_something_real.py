@@ -141,7 +141,7 @@ for lr in rates:
 # `make experiment` runs whatever is not yet in `benchmarks/experiment.json`, and can be stopped at any time: the finished runs are kept, and the next call makes the others. Delete the file to start anew. The same script scales up:
 #
 # ```console
-# python -m benchmarks.experiment --output gpu.json --device cuda --width 512 --layers 6 --heads 8 --context 256 --batch 64 --steps 5000
+# python -m benchmarks.experiment --output gpu.json --device cuda --width 512 --layers 6 --heads 8 --context 256 --batch 64 --steps 5000 --workers 1
 # ```
 #
 # No figures of a GPU stand here: none was at hand.
