@@ -261,13 +261,24 @@ def start_worker() -> None:
     torch.set_num_threads(1)
 
 
+def at_least_1(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return number
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=RESULT, help="the JSON to go on with")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--workers", type=at_least_1, default=os.cpu_count(), help="processes")
     for name, value in SETTINGS.items():
-        parser.add_argument(f"--{name}", type=type(value), default=value)
+        kind = at_least_1 if isinstance(value, int) else str
+        parser.add_argument(f"--{name}", type=kind, default=value, help=f"{value} if not given")
     options = vars(parser.parse_args(arguments))
+    if options["width"] % options["heads"]:
+        parser.error("--width has to be a multiple of --heads")
+    if options["device"].startswith("cuda") and not torch.cuda.is_available():
+        parser.error("--device: torch sees no GPU here; use cpu")
     path, workers = options.pop("output"), options.pop("workers")
     settings = options | {"learning_rates": list(LEARNING_RATES), "options": OPTIONS}
     torch.set_num_threads(1)

@@ -56,8 +56,9 @@ def as_markdown(page: Page, config) -> str:
 
 def fingerprint(path: Path) -> str:
     """Return what changes with the notebook, with what it reads and with what runs it."""
-    sources = [path, *(ROOT / "docs_ext").glob("*.py"), *(ROOT / "optimizers").rglob("*.py")]
-    sources += [ROOT / "constraints.txt", *(ROOT / "benchmarks").glob("experiment.*")]
+    names = ("constraints.txt", "docs_ext/figures.py", "docs_ext/notebook.py")
+    sources = [path, *(ROOT / name for name in names), *(ROOT / "optimizers").rglob("*.py")]
+    sources += (ROOT / "benchmarks").glob("experiment.*")
     digest = hashlib.sha256(sys.version.encode())
     for source in sorted(sources):
         digest.update(source.read_bytes())

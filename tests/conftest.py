@@ -47,8 +47,10 @@ def run(code: str, cwd: Path, *options: str) -> str:
 
 def copy_project(root: Path) -> Path:
     """Copy what a build reads, to change it."""
-    for name in ("docs", "docs_ext", "optimizers", "snippets"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("docs", "docs_ext", "optimizers", "snippets", "benchmarks", ".cache/notebooks"):
+        if (ROOT / name).exists():
+            skipped = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, root / name, ignore=skipped)
     (root / "tests").mkdir()
     names = ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE")
     for name in (*names, "tests/mutants.md"):

@@ -22,8 +22,8 @@ from .conftest import ROOT, build, copy_project
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of what a build reads, to plant faults in."""
+def project(site, tmp_path_factory):
+    """A copy of what a build reads, to plant faults in; `site` has run the notebooks."""
     return copy_project(tmp_path_factory.mktemp("project"))
 
 

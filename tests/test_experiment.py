@@ -1,6 +1,7 @@
 """`make experiment` goes on where it stopped, and refuses a result that it cannot go on with."""
 
 import json
+import re
 
 import pytest
 
@@ -99,6 +100,24 @@ def test_a_broken_result_is_refused_and_left_alone(fault, whole, tmp_path):
     with pytest.raises(SystemExit, match=message):
         run(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--steps=0", "--steps: at least 1, not 0"),
+        ("--heads=3", "--width has to be a multiple of --heads"),
+        ("--device=cuda", "torch sees no GPU"),
+        ("--learning-rate=1", "unrecognized arguments"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_refused(
+    argument, message, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        experiment.main([f"--output={tmp_path / 'result.json'}", argument])
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_a_run_that_diverges_says_so():

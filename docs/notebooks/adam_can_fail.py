@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Adam can fail, ADOPT cannot
 #
-# Unless $\beta_2$ suits the problem, Adam can walk away from the answer and stay away. ADOPT's authors prove that their method finds it with any $\beta_2$. This notebook runs both on a problem made to show the difference, and then a third: ADOPT with the clipping that was added to it later.
+# Unless $\beta_2$ suits the problem, Adam can walk away from the answer and stay away. ADOPT's authors prove that, under their assumptions, their method converges with any $\beta_2$. This notebook runs both on a problem made to show the difference, and then a third: ADOPT with the clipping that was added to it later.
 #
-# اگر $\beta_2$ به مسئله نخورد، Adam ممکن است از جواب دور شود و همان‌جا بماند. نویسندگان ADOPT ثابت کرده‌اند که روششان با هر $\beta_2$ به جواب می‌رسد. این نوت‌بوک هر دو را روی مسئله‌ای می‌آزماید که برای دیدن همین تفاوت ساخته شده است.
+# اگر $\beta_2$ با مسئله سازگار نباشد، Adam ممکن است از جواب دور شود و همان‌جا بماند. نویسندگان ADOPT ثابت کرده‌اند که روششان، با فرض‌هایی که دارند، به ازای هر $\beta_2$ همگرا می‌شود. این نوت‌بوک هر دو را روی مسئله‌ای می‌آزماید که برای دیدن همین تفاوت ساخته شده است.
 #
 # ## The problem
 #
@@ -81,8 +81,9 @@ for (name, path), panel in zip(paths.items(), panels):
 panels[0].text(250, 0.72, "β₂ ≤ 0.9", ha="right")
 panels[0].text(600, -0.75, "β₂ ≥ 0.99", ha="right")
 panels[1].text(250, -0.6, "every β₂", ha="right")
-panels[2].text(2_000, 1.0, "0.1 and 0.5", va="bottom")
-panels[2].text(800, 0.66, "0.9999", color=colour)
+panels[2].text(2_000, 1.0, "β₂ of 0.1 and 0.5", ha="center", va="bottom")
+panels[2].text(800, 0.59, "0.9999", va="center")
+panels[2].text(800, 0.24, "0.999", va="center")
 panels[2].text(600, -0.75, "β₂ of 0.9 and 0.99", ha="right")
 panels[2].axvline(k**4, color=plt.rcParams["text.color"], linewidth=0.8, linestyle=":")
 panels[2].text(k**4 * 1.1, 0.8, "the bound is k")

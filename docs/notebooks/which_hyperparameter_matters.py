@@ -85,7 +85,7 @@ by_eps = {name: train(name, lr=lr, eps=eps[:, None]) for name in names}
 # %% [markdown]
 # ## Learning rate and $\beta_2$
 #
-# Darker is better; the best is framed.
+# The stronger the colour, the lower the loss; the lowest is framed.
 
 # %% alt="Two maps of the loss, for Adam and for ADOPT: learning rate to the right, β₂ upwards. In each row the loss falls as the learning rate grows to 0.01 or 0.03, and rises after. Along a column it changes little, except at the two largest learning rates, where Adam with β₂ = 0.5 diverges and ADOPT does best with a β₂ in the middle."
 import matplotlib.pyplot as plt
@@ -99,7 +99,7 @@ def maps(results, label, values):
         colour = f"C{order.index(name)}"
         best = losses.min()
         for (row, column), loss in np.ndenumerate(losses):
-            shade = 0.6 * max(0, 1 - (loss - best) / 1.5)
+            shade = 0.5 * max(0, 1 - (loss - best) / 1.5)
             frame = dict(edgecolor=plt.rcParams["text.color"], linewidth=1.6 * (loss == best))
             panel.add_patch(plt.Rectangle((column, row), 0.97, 0.95, color=colour, alpha=shade))
             if loss == best:
