@@ -18,6 +18,7 @@ from docs_ext import (
     policy,
     search,
     slips,
+    styles,
     swap,
 )
 from docs_ext.source import ROOT, PageError, locate
@@ -130,6 +131,7 @@ def on_post_build(config):
     search.defer(site)
     (site / "sitemap.xml.gz").unlink()  # sitemap.xml, and the time of the build
     if not serving:
+        styles.merge(site)
         fonts.shrink(site)
         policy.write_headers(site)
     config.site_dir = str(swap.put_in_place(site))
