@@ -7,7 +7,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants bench experiment audit audit-deps setup
+.PHONY: serve build test new snippets mutants bench bench-site experiment audit audit-deps screenshots setup
 
 # Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
@@ -54,6 +54,14 @@ experiment: setup
 audit: build
 	test -d node_modules/lighthouse || npm ci --no-progress
 	python -m tests.audit site
+
+# Photographs of the pages, to be looked at: two widths, light and dark.
+screenshots: build
+	python -m tests.screenshots site screenshots
+
+# How the site grows with its pages, for the page on hosting: some minutes.
+bench-site: setup
+	python -m benchmarks.site benchmarks/site.json
 
 setup: .venv/ready $(VENDOR)
 

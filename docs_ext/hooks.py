@@ -20,6 +20,7 @@ from docs_ext import (
     slips,
     styles,
     swap,
+    varieties,
 )
 from docs_ext.source import ROOT, PageError, locate
 from optimizers.formula import FormulaError
@@ -81,7 +82,10 @@ def on_page_markdown(markdown, page, config, files):
 def on_page_content(html, page, config, files):
     if "{" in page.title:
         # The navigation takes a title's markup from here; a heading's links would nest in its own.
-        title = re.sub(r"\{(.+?)\}", r'<span class="pill">{\1}</span>', page.title)
+        pill = '<span class="pill {}">{{{}}}</span>'
+        title = re.sub(
+            r"\{(.+?)\}", lambda match: pill.format(varieties.hue(match[1]), match[1]), page.title
+        )
         page.typeset = {"title": title}
     slips.check_page(html, page, files)
     told = describe.first_sentence(html)

@@ -8,18 +8,17 @@ URL = re.compile(r"url\((?![\"']?(?:data:|#))")
 
 
 def merge(site: Path) -> None:
-    """Put the style sheets of a built site into one, in the order in which its pages load them."""
+    """Put the style sheets that all pages of a built site load into one, in their order."""
+    pages = {page: page.read_text(encoding="utf-8") for page in sorted(site.rglob("*.html"))}
+    loaded = [[one["path"] for one in LINK.finditer(html)] for html in pages.values()]
+    shared = [path for path in loaded[0] if all(path in paths for paths in loaded)]
     target = site / "stylesheets" / "all.css"
-    for page in site.rglob("*.html"):
-        html = page.read_text(encoding="utf-8")
-        links = list(LINK.finditer(html))
-        if not target.exists():
-            target.write_text("".join(moved(site / one["path"], site) for one in links), "utf-8")
-        first = links[0]
-        one = first[0].replace(first["path"], "stylesheets/all.css")
-        html = html.replace(first[0], one, 1)
-        for other in links[1:]:
-            html = html.replace(other[0], "", 1)
+    target.write_text("".join(moved(site / path, site) for path in shared), encoding="utf-8")
+    for page, html in pages.items():
+        first, *rest = (one for one in LINK.finditer(html) if one["path"] in shared)
+        for other in rest:
+            html = html.replace(other[0], "")
+        html = html.replace(first[0], first[0].replace(first["path"], "stylesheets/all.css"))
         page.write_text(html, encoding="utf-8")
 
 
