@@ -285,6 +285,37 @@ def test_memory_is_walked_where_all_lie_alike_and_left_to_torch_where_not(
     torch.testing.assert_close(odd.detach().contiguous(), even.detach(), rtol=1e-6, atol=1e-6)
 
 
+def test_of_a_distributed_parameter_the_part_that_is_here_is_served(monkeypatch):
+    from torch import distributed
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
+
+    launches = kernels(monkeypatch)
+    store = distributed.HashStore()
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        mesh = init_device_mesh("cpu", (1,))
+
+        def spread(tensor, placement):
+            return distribute_tensor(tensor.detach().clone(), mesh, [placement])
+
+        whole, alone = weights((6, 3), seed=1), weights((6, 3), seed=1)
+        part = spread(whole[0], Shard(0)).requires_grad_()
+        optimizer, plain = ADOPT([part], fused=True), ADOPT(alone, fused=False)
+        for time in range(3):
+            give(alone, time)
+            part.grad = spread(alone[0].grad, Shard(0))
+            optimizer.step()
+            plain.step()
+        assert launches == [1, 1]
+        # Three steps of at most 0.001, a few roundings each.
+        torch.testing.assert_close(part.full_tensor(), alone[0], rtol=1e-6, atol=1e-7)
+        part.grad = spread(alone[0].grad, Replicate())
+        with pytest.raises(RuntimeError, match="no kernel reads a DTensor like this"):
+            optimizer.step()
+    finally:
+        distributed.destroy_process_group()
+
+
 class Own(Adam):
     """Whose update is the user's."""
 
