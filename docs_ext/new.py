@@ -161,9 +161,11 @@ def stanza(section: str, name: str) -> str:
 
 
 def with_page(page: str, root: Path) -> str:
-    """The navigation with one more page, before "Choose one"."""
+    """The navigation with one more page among the optimizers."""
     text = (root / "mkdocs.yml").read_text(encoding="utf-8")
-    return text.replace("  - choose.md\n", f"  - {page}.md\n  - choose.md\n", 1)
+    return re.sub(
+        r"(  - Optimizers:\n(?: +- .*\n)+?)(?=  - )", rf"\g<1>    - {page}.md\n", text, count=1
+    )
 
 
 def main(arguments: list[str]) -> int:
