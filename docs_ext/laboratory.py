@@ -88,8 +88,11 @@ def scale(latex: str, default) -> dict:
         return {"scale": "flag"}
     if latex in SCALES:
         return SCALES[latex]
-    most = 1 if 0 <= default <= 1 else 2 * default + 1
-    return {"scale": "linear", "min": 0, "max": most}
+    if isinstance(default, int):
+        return {"scale": "count", "max": 2 * default + 1}
+    if default < 0:
+        return {"scale": "linear", "min": 2 * default - 1, "max": 0}
+    return {"scale": "linear", "min": 0, "max": 1 if default <= 1 else 2 * default + 1}
 
 
 def hyperparameters(name: str) -> list[dict]:

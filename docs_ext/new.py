@@ -163,9 +163,8 @@ def stanza(section: str, name: str) -> str:
 def with_page(page: str, root: Path) -> str:
     """The navigation with one more page among the optimizers."""
     text = (root / "mkdocs.yml").read_text(encoding="utf-8")
-    return re.sub(
-        r"(  - Optimizers:\n(?: +- .*\n)+?)(?=  - )", rf"\g<1>    - {page}.md\n", text, count=1
-    )
+    after = "  - Choose and train:\n"
+    return text.replace(after, f"    - {page}.md\n{after}", 1)
 
 
 def main(arguments: list[str]) -> int:

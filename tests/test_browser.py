@@ -4,6 +4,7 @@ import doctest
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from docs_ext.varieties import names_on
 from optimizers.formula import rule_of
@@ -76,7 +77,7 @@ def test_a_link_to_a_tab_opens_it_and_is_remembered(open_page):
     assert chosen(page) == tabs("adopt")
     assert page.locator("#formula").evaluate("e => Math.abs(e.getBoundingClientRect().top) < 400")
     page.evaluate("location.hash = '#example-adamw'")
-    page.wait_for_function("document.getElementById('formula-adamw').checked")
+    expect(page.locator("#formula-adamw")).to_be_checked()
     page.goto(page.url.partition("#")[0])
     assert chosen(page) == tabs("adamw")
 
@@ -87,7 +88,7 @@ def test_a_search_hit_in_a_hidden_tab_is_shown(open_page):
     page.keyboard.type("theorem", delay=20)
     page.locator(".md-search-result__link", has_text="is a theorem").click()
     page.wait_for_url("**/adam/**")
-    page.wait_for_function("document.getElementById('description-adopt').checked")
+    expect(page.locator("#description-adopt")).to_be_checked()
     assert shown(page, "The guarantee is a theorem")
 
 
@@ -284,6 +285,8 @@ def test_the_stepper_computes_the_worked_numbers(open_page, path):
             page.click(f"label[for=worked-numbers-{name.lower().replace(' ', '-')}]")
         stepper = page.locator(".stepper").nth(index)
         lines = rule_of(name).lines(rule_of(name).variables[0])
+        # What is repeated is shown twice, the first time and the last.
+        lines = [line for line in lines for _ in range(2 if line.repeat else 1)]
         # What stands there without a script stays: the first iteration, computed to its end.
         assert stepper.locator(".numbers:visible").count() == len(lines)
         walked = stepper.evaluate(WALK)

@@ -109,7 +109,8 @@ function follow() {
         if (hyper.scale === "flag") return { true: true, false: false }[text];
         if (hyper.none && text === "null") return null;
         const value = number(text);
-        return value >= 0 && (hyper.scale !== "decay" || value < 1) ? value : undefined;
+        const fits = { decay: value < 1, count: Number.isInteger(value) }[hyper.scale] ?? true;
+        return fits && (value >= 0 || (hyper.min < 0 && value < 0)) ? value : undefined;
       });
       if (value !== undefined) set(name, hyper, value);
     }
@@ -127,6 +128,10 @@ const scales = {
   decay: {
     value: (at, { max }) => Number((1 - Number((10 ** (-max * at)).toPrecision(2))).toFixed(max + 2)),
     at: (value, { max }) => -Math.log10(1 - value) / max,
+  },
+  count: {
+    value: (at, { max }) => Math.round(at * max),
+    at: (value, { max }) => value / max,
   },
   linear: {
     value: (at, { min, max, none }) => (none && at === 1 ? null : Number((min + at * (max - min)).toPrecision(2))),
