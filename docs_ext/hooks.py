@@ -13,6 +13,7 @@ from docs_ext import (
     fonts,
     laboratory,
     licences,
+    memory,
     notebook,
     plain,
     policy,
@@ -53,10 +54,19 @@ def on_startup(command, dirty):
 
 
 def on_config(config):
+<<<<<<< HEAD
     for name in ("mkdocs.structure.nav", "mkdocs.structure.pages"):
         logger = logging.getLogger(name)
         if not any(isinstance(one, NameTheLine) for one in logger.filters):
             logger.addFilter(NameTheLine())
+=======
+    logger = logging.getLogger("mkdocs.structure.pages")
+    for old in [f for f in logger.filters if isinstance(f, NameTheLine)]:
+        logger.removeFilter(old)
+    logger.addFilter(NameTheLine(config.docs_dir))
+    if serving:
+        config.extra["changed"] = memory.stamp()
+>>>>>>> 821ed4d (Remember unchanged pages while serving; measure how the site grows)
     config.site_dir = str(swap.aside(Path(config.site_dir)))
 
 
@@ -76,7 +86,10 @@ def on_nav(nav, config, files):
 
 def on_page_markdown(markdown, page, config, files):
     if page.file.src_uri.endswith(".py"):
-        return notebook.as_markdown(page, config)
+        markdown = notebook.as_markdown(page, config)
+    if serving:
+        memory.use(page, config.extra["changed"])
+    return markdown
 
 
 def on_page_content(html, page, config, files):
@@ -87,8 +100,14 @@ def on_page_content(html, page, config, files):
             r"\{(.+?)\}", lambda match: pill.format(varieties.hue(match[1]), match[1]), page.title
         )
         page.typeset = {"title": title}
+<<<<<<< HEAD
     slips.check_page(html, page, files)
     told = describe.first_sentence(html)
+=======
+    if not (serving and page.known):
+        slips.check_page(html, page, files)
+    told = page.meta.setdefault("description", describe.first_sentence(html))
+>>>>>>> 821ed4d (Remember unchanged pages while serving; measure how the site grows)
     if not told:
         raise PageError(
             f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no sentence "
@@ -100,12 +119,20 @@ def on_page_content(html, page, config, files):
 @event_priority(100)  # before the search plugin takes the page's words
 def for_searching(context, page, config, nav):
     context["plain"] = plain.beside("index.html")
-    context["whole"], page.content = page.content, search.readable(page.content)
+    index = config.plugins["material/search"].search_index.entries
+    context["whole"], context["indexed"] = page.content, len(index)
+    if serving and page.known:
+        index += memory.entries[page.file.src_uri]
+        page.content = ""
+    else:
+        page.content = search.readable(page.content)
 
 
 @event_priority(-100)
 def for_reading(context, page, config, nav):
     page.content = context.pop("whole")
+    index = config.plugins["material/search"].search_index.entries
+    memory.entries[page.file.src_uri] = index[context.pop("indexed") :]
 
 
 on_page_context = CombinedEvent(for_searching, for_reading)
