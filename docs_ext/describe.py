@@ -46,25 +46,20 @@ def first_sentence(html: str) -> str | None:
         'It divides each step by how large gradients are.'
     """
     parser = Paragraphs()
-<<<<<<< HEAD
-    parser.feed(html)
-    parser.close()
-    for text in [*parser.texts["en"], *parser.texts["fa"]]:
+    for piece in re.split(r"(?<=</p>)", html):  # it mostly stands in the first ones
+        parser.feed(piece)
+        if not parser.open and (told := beginning(parser.texts["en"])):
+            return told
+    return beginning(parser.texts["fa"])
+
+
+def beginning(texts: list[str]) -> str | None:
+    """Return the first sentence of some paragraphs that says enough, and those after it that fit."""
+    for text in texts:
         told, *rest = re.split(r"(?<=[.!?؟])\s+", " ".join(text.split()))
         if len(text) < ENOUGH or told[-1:] not in ".!?؟":
             continue
         while rest and len(told) + len(rest[0]) < MOST:
             told += " " + rest.pop(0)
         return told
-=======
-    for piece in re.split(r"(?<=</p>)", html):  # it mostly stands in the first ones
-        parser.feed(piece)
-        for text in parser.texts[:-1] if parser.open else parser.texts:
-            told, *rest = re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
-            if len(text) < ENOUGH or told[-1:] not in ".!?":
-                continue
-            while rest and len(told) + len(rest[0]) < MOST:
-                told += " " + rest.pop(0)
-            return told
->>>>>>> 821ed4d (Remember unchanged pages while serving; measure how the site grows)
     return None

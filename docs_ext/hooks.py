@@ -54,19 +54,12 @@ def on_startup(command, dirty):
 
 
 def on_config(config):
-<<<<<<< HEAD
     for name in ("mkdocs.structure.nav", "mkdocs.structure.pages"):
         logger = logging.getLogger(name)
         if not any(isinstance(one, NameTheLine) for one in logger.filters):
             logger.addFilter(NameTheLine())
-=======
-    logger = logging.getLogger("mkdocs.structure.pages")
-    for old in [f for f in logger.filters if isinstance(f, NameTheLine)]:
-        logger.removeFilter(old)
-    logger.addFilter(NameTheLine(config.docs_dir))
     if serving:
         config.extra["changed"] = memory.stamp()
->>>>>>> 821ed4d (Remember unchanged pages while serving; measure how the site grows)
     config.site_dir = str(swap.aside(Path(config.site_dir)))
 
 
@@ -100,14 +93,9 @@ def on_page_content(html, page, config, files):
             r"\{(.+?)\}", lambda match: pill.format(varieties.hue(match[1]), match[1]), page.title
         )
         page.typeset = {"title": title}
-<<<<<<< HEAD
-    slips.check_page(html, page, files)
-    told = describe.first_sentence(html)
-=======
     if not (serving and page.known):
         slips.check_page(html, page, files)
-    told = page.meta.setdefault("description", describe.first_sentence(html))
->>>>>>> 821ed4d (Remember unchanged pages while serving; measure how the site grows)
+    told = describe.first_sentence(html)
     if not told:
         raise PageError(
             f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no sentence "

@@ -1,5 +1,6 @@
 """`::: name` stands for Markdown that is made during the build, so that it cannot be stale."""
 
+import json
 import re
 from collections.abc import Callable
 from importlib.metadata import version
@@ -13,7 +14,7 @@ from optimizers.formula.symbols import SYMBOLS
 
 from . import comparison, costs, others, rules
 from .laboratory import laboratory
-from .source import PageError, locate, page_path
+from .source import ROOT, PageError, locate, page_path
 
 DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S.*?))?\s*$")
 
@@ -61,6 +62,33 @@ def numpy_steps(md: Markdown, argument: str, body: list[str]) -> list[str]:
     return [f"::: optimizers.{entry.step.__name__}\n" for entry in OPTIMIZERS.values()]
 
 
+SCALE = {
+    "pages": "Optimizer pages",
+    "build_s": "Build, s",
+    "cpu_s": "of that on the processor, s",
+    "peak_MB": "Peak memory, MB",
+    "index_gzip_KB": "Search index, KB compressed",
+    "page_gzip_KB": "A page, KB compressed",
+    "first_search_ms": "First search, ms",
+    "search_ms": "Each later one, ms",
+}
+
+
+def scale(md: Markdown, argument: str, body: list[str]) -> list[str]:
+    """What sites of several sizes cost, as `make bench-site` has measured it."""
+    told = json.loads((ROOT / "benchmarks" / "site.json").read_text(encoding="utf-8"))
+    rows = [f"| {' | '.join(SCALE.values())} |", "| ---: " * len(SCALE) + "|"]
+    rows += [f"| {' | '.join(str(row[key]) for key in SCALE)} |" for row in told["rows"]]
+    (reload,) = (row for row in told["rows"] if "reload_s" in row)
+    return [
+        *rows,
+        "",
+        f"After an edit of one of {reload['pages']} pages, `make serve` shows it "
+        f"{reload['reload_s']} seconds later. Measured on {told['date']}: {told['machine']}, "
+        f"whose load was {told['load']} at the end.",
+    ]
+
+
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 MADE: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "compare-optimizers": comparison.compare_optimizers,
@@ -74,6 +102,7 @@ MADE: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "numpy-steps": numpy_steps,
     "optimizer-classes": optimizer_classes,
     "references": references,
+    "scale": scale,
     "symbols": symbols,
     "worked-numbers": rules.worked_numbers,
 }
