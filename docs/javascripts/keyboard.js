@@ -9,9 +9,10 @@ document.addEventListener("keydown", (event) => {
 
 // What is too wide for a phone scrolls, and takes the arrow keys when it can be reached.
 const SCROLLS = ".md-typeset__scrollwrap, .formula, .differs > div, pre > code";
-const wide = new ResizeObserver((entries) => {
-  for (const { target } of entries) if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-});
+const reach = (element) => element.scrollWidth > element.clientWidth && (element.tabIndex = 0);
+const wide = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
+// A font that comes late makes what it sets wider, and not its box.
+document.fonts.addEventListener("loadingdone", () => document.querySelectorAll(SCROLLS).forEach(reach));
 
 function complete() {
   for (const nav of document.querySelectorAll("nav.md-code__nav:not([role])")) nav.role = "none";
