@@ -54,7 +54,7 @@ def first_sentence(html: str) -> str | None:
 
 
 def beginning(texts: list[str]) -> str | None:
-    """Return the first sentence of some paragraphs that says enough, and those after it that fit."""
+    """Return the first sentence that says enough, and those after it that fit."""
     for text in texts:
         told, *rest = re.split(r"(?<=[.!?؟])\s+", " ".join(text.split()))
         if len(text) < ENOUGH or told[-1:] not in ".!?؟":
