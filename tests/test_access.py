@@ -37,6 +37,8 @@ def test_axe_finds_nothing_on_any_page(browser, address, site):
         page.evaluate(ALL_TABS)
         page.add_script_tag(path=AXE)
         page.wait_for_timeout(100)  # what is too wide is looked for when it is drawn
+        page.evaluate("async () => { await document.fonts.ready }")
+        page.wait_for_timeout(50)
         found += [f"{path}: {one}" for one in page.evaluate(LOOK, ["scrollable-region-focusable"])]
         page.set_viewport_size({"width": 1280, "height": 900})
         page.evaluate(THIN_OUT)
