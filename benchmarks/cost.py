@@ -27,7 +27,7 @@ import torch
 from tqdm import tqdm
 
 from optimizers import OPTIMIZERS, _fused
-from optimizers.formula import NoKernel, read, rule_of
+from optimizers.formula import read, rule_of
 
 RESULTS = Path(__file__).parent / "results" / "cost.json"
 TURNS = 9
@@ -41,7 +41,12 @@ FLOORS = [
     "$W := W + dW$",
     "$V_{dw} = V_{dw} + dW$, $W := W + V_{dw}$",
     "$V_{dw} = V_{dw} + dW$, $S_{dw} = S_{dw} + dW$, $W := W + V_{dw} + S_{dw}$",
+    r"$V_{dw} = V_{dw} + dW$, $S_{dw} = S_{dw} + dW$, "
+    r"$S_{dw}^{\text{max}} = S_{dw}^{\text{max}} + dW$, "
+    r"$W := W + V_{dw} + S_{dw} + S_{dw}^{\text{max}}$",
 ]
+# The states above.
+STATES = ["$V_{dw} = 0$", "$S_{dw} = 0$", r"$S_{dw}^{\text{max}} = 0$"]
 START = "Initialize: {}\n\n"
 
 
@@ -58,12 +63,12 @@ def contenders():
     """By algorithm: whose class, how it computes, what makes it of parameters."""
     found = {}
     for name, entry in OPTIMIZERS.items():
-        rows = found[name] = [("here", "plain", partial(entry.optimizer, lr=1e-3, fused=False))]
-        try:
-            rule_of(name).kernel()
-        except NoKernel:
-            continue
-        rows.append(("here", "fused", partial(entry.optimizer, lr=1e-3, fused=True)))
+        # What a matrix costs does not follow from how many numbers it has.
+        if rule_of(name).elementwise:
+            found[name] = [
+                ("here", how, partial(entry.optimizer, lr=1e-3, fused=how == "fused"))
+                for how in ("plain", "fused")
+            ]
     others = {
         "Gradient Descent": ("SGD", {}),
         "Momentum": ("SGD", {"momentum": 0.9}),
@@ -94,7 +99,7 @@ class Floor:
     """Steps that only move the bytes: the kernel of the shortest formula that does."""
 
     def __init__(self, params, states):
-        begin = ", ".join(["$V_{dw} = 0$", "$S_{dw} = 0$"][:states])
+        begin = ", ".join(STATES[:states])
         start = START.format(begin) if states else ""
         rule = read(f"{start}On iteration $t$: {FLOORS[states]}")
         self.kernel = ModuleType("floor")
@@ -222,9 +227,8 @@ def main():
         if kind == "grow":
             chosen = [one for one in chosen if one[0] in ("here", "torch.optim", "torch-adopt")]
         states = len(OPTIMIZERS[name].optimizer.state_names)
-        if states < len(FLOORS):
-            for row in measure(chosen, tensors, elements, states):
-                rows.append({"name": name, "case": which if kind == "case" else "grow", **row})
+        for row in measure(chosen, tensors, elements, states):
+            rows.append({"name": name, "case": which if kind == "case" else "grow", **row})
     packages = ["torch", "numpy", "numba", "torch-adopt", "timm", "pytorch-optimizer"]
     results = {
         "date": datetime.date.today().isoformat(),

@@ -106,6 +106,8 @@ def on_page_content(html, page, config, files):
 
 @event_priority(100)  # before the search plugin takes the page's words
 def for_searching(context, page, config, nav):
+    if page.parent:
+        page.meta["search"] = {"boost": search.BOOST[page.parent.title]}
     context["plain"] = plain.beside("index.html")
     index = config.plugins["material/search"].search_index.entries
     context["whole"], context["indexed"] = page.content, len(index)
@@ -136,7 +138,7 @@ def on_post_template(output, template_name, config):
 
 def finish(page: str) -> str:
     """Take from a page what HTML does not know, and give it its policy."""
-    page = TOGGLE.sub(r"\1", page)
+    page = TOGGLE.sub(r"\1", page).replace(' tabindex=""', "")
     return page if serving else policy.protect(page)
 
 

@@ -46,9 +46,8 @@ def references(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 
 def kernel(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """The loop over elements that is made from an optimizer's formula."""
-    text = rule_of(argument).kernel()
-    return ["```python", *text[text.index("@kernel") :].splitlines(), "```"]
+    """The program of a kernel that is made from an optimizer's formula."""
+    return ["```python", *rule_of(argument).kernel().splitlines(), "```"]
 
 
 def optimizer_classes(md: Markdown, argument: str, body: list[str]) -> list[str]:

@@ -44,7 +44,7 @@ INSTEAD = {
 }
 # By these a saved group tells of which algorithm it is.
 MARKS = (
-    *(*INVALID, "betas", "ns_steps"),
+    *(*INVALID, "betas", "ns_coefficients", "ns_steps"),
     *("amsgrad", "decoupled_weight_decay", "decouple", "dampening", "nesterov"),
 )
 

@@ -18,11 +18,11 @@ $V_{dw}^{\text{corrected}} = V_{dw} / (1 - \beta_1^t)$, $V_{db}^{\text{corrected
 
 $\rho_{\infty} = \max\left(\frac{2}{1 - \beta_2} - 1, 5\right)$, $\rho = \max\left(\frac{2}{1 - \beta_2} - 1 - \frac{2 t \beta_2^t}{1 - \beta_2^t}, 5\right)$ <-- never below 5, from where on there is something to rectify
 
-$q = \operatorname{sign}(\rho - 5)$ <-- 1 if $\rho$ is above 5, else 0
+$k = \operatorname{sign}(\rho - 5)$ <-- 1 if $\rho$ is above 5, else 0
 
 $r = \sqrt{\frac{(\rho - 4) (\rho - 2) \rho_{\infty}}{(\rho_{\infty} - 4) (\rho_{\infty} - 2) \rho}}$ <-- "rectification"
 
-$W := W - \alpha V_{dw}^{\text{corrected}} \left(r \frac{\sqrt{1 - \beta_2^t}}{\sqrt{S_{dw}} + \epsilon}\right)^q$, $b := b - \alpha V_{db}^{\text{corrected}} \left(r \frac{\sqrt{1 - \beta_2^t}}{\sqrt{S_{db}} + \epsilon}\right)^q$ <-- to the power 0 the bracket is 1
+$W := W - \alpha V_{dw}^{\text{corrected}} \left(r \frac{\sqrt{1 - \beta_2^t}}{\sqrt{S_{dw}} + \epsilon}\right)^k$, $b := b - \alpha V_{db}^{\text{corrected}} \left(r \frac{\sqrt{1 - \beta_2^t}}{\sqrt{S_{db}} + \epsilon}\right)^k$ <-- to the power 0 the bracket is 1
 % --8<-- [end:formula]
 """
 

@@ -12,12 +12,17 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from docs_ext.new import slug
 from optimizers import OPTIMIZERS
 
 ROOT = Path(__file__).parent.parent
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several processes share the cores; threads of each would only wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
 FLAGS = [
     "--headless",
     "--no-sandbox",

@@ -51,7 +51,7 @@ EQUAL = {
         "RAdam",
         "formula",
         r"\rho_{\infty} = \frac{2}{1 - \beta_2} - 1",
-    ): "where the bound binds, q is 0, and whatever r is, to the power 0 it is 1",
+    ): "where the bound binds, k is 0, and whatever r is, to the power 0 it is 1",
     (
         "RAdam",
         "class",

@@ -91,7 +91,7 @@ panels[2].set_xlabel("iteration");
 
 # %% table="As a table: where the weight ends, and how high ADOPT comes before; means of 20 seeds"
 columns = ends | {"ADOPT's highest": paths["ADOPT"].max(axis=0)}
-print("| $\\beta_2$ |", " | ".join(columns), "|\n| ---", "| --- " * len(columns), "|")
+print("| With $\\beta_2$ |", " | ".join(columns), "|\n| ---", "| --- " * len(columns), "|")
 for row, value in enumerate(beta2):
     print(f"| {value} |", " | ".join(f"{column[row]:.2f}" for column in columns.values()), "|")
 

@@ -90,7 +90,7 @@ for name, height in {"no decay": 1.08, "Adam + L2": 0.13, "AdamW": 0.61}.items()
 panels[0].set_ylabel("weight, mean of 2000 iterations");
 
 # %% table="As a table: where each weight rests, and the known answer"
-print("| | Large gradient | Known | Small gradient | Known |\n| --- | --- | --- | --- | --- |")
+print("| Optimizer | Large gradient | Known | Small gradient | Known |\n| --- | --- | --- | --- | --- |")
 for name, path in paths.items():
     rests = zip(path[2_000:].mean(axis=0), answers[name])
     print(f"| {name} |", " | ".join(f"{rest:.2f} | {answer:.2f}" for rest, answer in rests), "|")

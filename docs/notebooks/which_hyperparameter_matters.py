@@ -115,7 +115,7 @@ def maps(results, label, values):
 
 
 def table(results, label, values):
-    print(f"| | {label} |", " | ".join(f"α = {one:g}" for one in lr), "|")
+    print(f"| Optimizer | {label} |", " | ".join(f"α = {one:g}" for one in lr), "|")
     print("| --- | --- |", "--- |" * len(lr))
     for name, losses in results.items():
         for value, row in zip(values, losses):

@@ -74,7 +74,7 @@ SYMBOLS = (
     Symbol(r"\mu^{\text{next}}", "mu_next", "intermediate", "share of momentum in the next iteration", "سهم تکانه در تکرار بعدی"),
     Symbol(r"\rho_{\infty}", "rho_inf", "intermediate", "how many gradients the second moment averages in the long run, 5 if fewer", "شمار گرادیان‌هایی که گشتاور دوم در درازمدت از آن‌ها میانگین می‌گیرد؛ اگر کمتر باشد ۵"),
     Symbol(r"\rho", "rho_t", "intermediate", "how many gradients the second moment averages by now, 5 if fewer", "شمار گرادیان‌هایی که گشتاور دوم تاکنون از آن‌ها میانگین گرفته است؛ اگر کمتر باشد ۵"),
-    Symbol("q", "rectified", "intermediate", "1 once there are gradients enough to divide by their root mean square, else 0", "اگر گرادیان‌ها برای تقسیم بر ریشهٔ میانگین مربعشان بس باشند ۱، وگرنه ۰"),
+    Symbol("k", "rectified", "intermediate", "1 once there are gradients enough to divide by their root mean square, else 0", "اگر گرادیان‌ها برای تقسیم بر ریشهٔ میانگین مربعشان بس باشند ۱، وگرنه ۰"),
     Symbol("r", "rect", "intermediate", "rectification: shortens the step while the second moment is unsure", "ضریب اصلاح؛ تا وقتی گشتاور دوم نامطمئن است گام را کوتاه می‌کند"),
     Symbol(r"V_{dw}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the weights, corrected for its start at zero", "گشتاور اول وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
     Symbol(r"V_{db}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the bias, corrected for its start at zero", "گشتاور اول بایاس پس از تصحیح اثر شروع از صفر", "b"),
