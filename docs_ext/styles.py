@@ -1,6 +1,7 @@
-"""One style sheet instead of four: a phone waits for each before it shows anything."""
+"""One style sheet instead of four, of rules that are used: a phone waits for them all."""
 
 import re
+import subprocess
 from pathlib import Path
 
 LINK = re.compile(r'\s*<link rel="stylesheet" href="(?P<up>[./]*)(?P<path>[^"]+)">')
@@ -20,6 +21,8 @@ def merge(site: Path) -> None:
             html = html.replace(other[0], "")
         html = html.replace(first[0], first[0].replace(first["path"], "stylesheets/all.css"))
         page.write_text(html, encoding="utf-8")
+    purge = Path(__file__).with_name("purge.mjs")
+    subprocess.run(["node", purge, target, f"{site}/**/*.html", f"{site}/**/*.js"], check=True)
 
 
 def moved(sheet: Path, site: Path) -> str:
