@@ -107,7 +107,7 @@ def on_page_content(html, page, config, files):
 @event_priority(100)  # before the search plugin takes the page's words
 def for_searching(context, page, config, nav):
     if page.parent:
-        page.meta["search"] = {"boost": search.BOOST[page.parent.title]}
+        page.meta["search"] = {"boost": search.boost(page)}
     context["plain"] = plain.beside("index.html")
     index = config.plugins["material/search"].search_index.entries
     context["whole"], context["indexed"] = page.content, len(index)

@@ -19,8 +19,16 @@ TIDY = {
     r"(?<=[α-ωϵ])(?=[A-Za-zα-ω])|(?<=_\d)(?=[A-Za-zα-ω])": " ",  # a product
 }
 
-# What a page counts for where several have a word, by its place in the navigation.
+# What a page counts for where several have a word, by its place in the navigation; and Adam's, from
+# which the others start.
 BOOST = {"Optimizers": 2, "Choose and train": 1.5, "See it move": 1, "Behind the pages": 0.5}
+FIRST = ("adam.md", 4)
+
+
+def boost(page) -> float:
+    """Return what a page counts for in search."""
+    name, most = FIRST
+    return most if page.file.src_uri == name else BOOST[page.parent.title]
 
 
 def readable(html: str) -> str:

@@ -13,7 +13,7 @@
 #
 # یک ترنسفورمر کوچک، نویسه‌به‌نویسه، از متن کتابخانهٔ استاندارد پایتون یاد می‌گیرد. هر یک از Adam، AdamW و ADOPT با چهار نرخ یادگیری و پنج بذر تصادفی آن را آموزش داده است. ابتدای سه اجرا هنگام ساخت این صفحه تکرار می‌شود.
 #
-# ## The experiment
+# ## What was trained
 #
 # Learning rates are constant, without warm-up. AdamW has a decay of 0.1, the others none; all else is each optimizer's default. The loss is measured on a tenth of the text that is kept back.
 
