@@ -74,6 +74,23 @@ def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> 
     return np.stack(points)
 
 
+def walks(
+    names: list[str], options: dict[str, dict], key: str, steps: int
+) -> dict[str, np.ndarray]:
+    """Walk down a loss of the laboratory, all from one start and with one learning rate."""
+    loss, (_, gradient) = LOSSES[key], functions(key)
+    return {
+        name: path(
+            name,
+            lambda point: gradient(*point),
+            loss.start,
+            steps,
+            **{"lr": loss.lr} | options.get(name, {}),
+        )
+        for name in names
+    }
+
+
 def paths(
     names: list[str], options: dict[str, dict], key: str = "ravine", steps: int = 60
 ) -> Figure:
@@ -85,21 +102,12 @@ def paths(
         key: the loss, one that has b.
         steps: how many steps to take.
     """
-    loss, (mean, gradient) = LOSSES[key], functions(key)
+    loss, (mean, _) = LOSSES[key], functions(key)
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")
     axes = figure.add_subplot(xlabel="W", ylabel="b")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    walked = {
-        name: path(
-            name,
-            lambda point: gradient(*point),
-            loss.start,
-            steps,
-            **{"lr": loss.lr} | options.get(name, {}),
-        )
-        for name in names
-    }
+    walked = walks(names, options, key, steps)
     (left, right), (low, high) = loss.view
     right = max(right, *(points[:, 0].max() + 0.3 for points in walked.values()))
     x, y = np.meshgrid(np.linspace(left, right, 120), np.linspace(low, high, 90))
@@ -134,6 +142,45 @@ def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, in
     far = int(gaps.min(axis=1).argmax())
     nearest = rest[gaps[far].argmin()]
     return points[far], 1 if points[far][1] >= nearest[1] else -1
+
+
+def losses(names: list[str], options: dict[str, dict]) -> Figure:
+    """The loss on the way down the narrow valley, iteration by iteration."""
+    mean, _ = functions("ravine")
+    walked = walks(names, options, "ravine", 200)
+    return curves({name: mean(*points.T) for name, points in walked.items()}, "loss")
+
+
+def step_lengths(names: list[str], options: dict[str, dict]) -> Figure:
+    """How far each step down the narrow valley leads: the effective step size."""
+    walked = walks(names, options, "ravine", 200)
+    lengths = {
+        name: np.linalg.norm(np.diff(points, axis=0), axis=1) for name, points in walked.items()
+    }
+    return curves(lengths, "length of the step")
+
+
+# What has arrived would lie infinitely deep on a logarithmic scale.
+LEAST = 1e-6
+
+
+def curves(values: dict[str, np.ndarray], label: str) -> Figure:
+    """Draw curves over the iterations, each with its name at its end."""
+    figure = Figure(figsize=(6.8, 3.4), layout="constrained")
+    axes = figure.add_subplot(xlabel="iteration", ylabel=label, yscale="log")
+    for name, values_of in values.items():
+        curve = np.maximum(values_of, LEAST)
+        axes.plot(curve, color=COLOURS[name], linewidth=2)
+        axes.annotate(
+            name,
+            (len(curve) - 1, curve[-1]),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            color=COLOURS[name],
+            weight="bold",
+        )
+    return figure
 
 
 def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
@@ -203,7 +250,13 @@ def cost(names: list[str], options: dict[str, dict]) -> Figure:
     return figure
 
 
-FIGURES = {"cost": cost, "paths": paths, "singular-values": singular_values}
+FIGURES = {
+    "cost": cost,
+    "loss": losses,
+    "paths": paths,
+    "singular-values": singular_values,
+    "step-length": step_lengths,
+}
 
 
 def svg(url: str, names: list[str], description: str) -> str:

@@ -94,7 +94,7 @@ IN_A_PAGE = {
         "adam.md",
         "(figure:paths?",
         "(figure:path?",
-        ["`path`", "there are: cost, paths"],
+        ["`path`", "there are: cost, loss, paths"],
     ),
     "figure without text": ("index.md", "# Opt", "![](figure:paths)\n\n# Opt", ["text"]),
     "laboratory with an unknown loss": (
