@@ -1,4 +1,4 @@
-"""One style sheet instead of four, of rules that are used: a phone waits for them all."""
+"""One style sheet instead of four, without what nobody uses: a phone waits for them all."""
 
 import re
 import subprocess
@@ -9,20 +9,24 @@ URL = re.compile(r"url\((?![\"']?(?:data:|#))")
 
 
 def merge(site: Path) -> None:
-    """Put the style sheets that all pages of a built site load into one, in their order."""
+    """Put the style sheets that all pages of a built site load into one, ours last and whole."""
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(site.rglob("*.html"))}
     loaded = [[one["path"] for one in LINK.finditer(html)] for html in pages.values()]
     shared = [path for path in loaded[0] if all(path in paths for paths in loaded)]
     target = site / "stylesheets" / "all.css"
-    target.write_text("".join(moved(site / path, site) for path in shared), encoding="utf-8")
+    ours = [path for path in shared if path.startswith("stylesheets/")]
+    theirs = "".join(moved(site / path, site) for path in shared if path not in ours)
+    target.write_text(theirs, encoding="utf-8")
+    purge = Path(__file__).with_name("purge.mjs")
+    subprocess.run(["node", purge, target, f"{site}/**/*.html", f"{site}/**/*.js"], check=True)
+    with target.open("a", encoding="utf-8") as file:
+        file.writelines(moved(site / path, site) for path in ours)
     for page, html in pages.items():
         first, *rest = (one for one in LINK.finditer(html) if one["path"] in shared)
         for other in rest:
             html = html.replace(other[0], "")
         html = html.replace(first[0], first[0].replace(first["path"], "stylesheets/all.css"))
         page.write_text(html, encoding="utf-8")
-    purge = Path(__file__).with_name("purge.mjs")
-    subprocess.run(["node", purge, target, f"{site}/**/*.html", f"{site}/**/*.js"], check=True)
 
 
 def moved(sheet: Path, site: Path) -> str:
