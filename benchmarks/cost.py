@@ -26,7 +26,7 @@ import pytorch_optimizer
 import torch
 from tqdm import tqdm
 
-from optimizers import OPTIMIZERS, _fused
+from optimizers import OPTIMIZERS, _fused, _layout
 from optimizers.formula import read, rule_of
 
 RESULTS = Path(__file__).parent / "results" / "cost.json"
@@ -110,7 +110,9 @@ class Floor:
         self.columns = [params, [one.grad for one in params], *kept]
 
     def step(self):
-        _fused.run(self.kernel, self.group, self.states, self.columns)
+        kind = self.columns[0][0].dtype, self.columns[0][0].device
+        places = _layout.Places.of(self.columns)
+        _fused.run(self.kernel, self.group, self.states, kind, places)
 
 
 def parameters(tensors, elements):

@@ -16,29 +16,21 @@ import os
 import sys
 import tempfile
 from functools import cache
-from itertools import chain
-from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
+from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 from torch.compiler import is_compiling
 
+from ._layout import COMPILERS, COMPUTES, sort
+
 HERE = Path(__file__).parent
-# What a kernel computes in and keeps the state in, by the parameter's dtype.
-COMPUTES = {
-    torch.float64: torch.float64,
-    torch.float32: torch.float32,
-    torch.bfloat16: torch.float32,
-    torch.float16: torch.float32,
-}
-# What compiles the kernels of a device.
-COMPILERS = {"cpu": "numba", "cuda": "triton"}
-ORDINARY = {Tensor, torch.nn.Parameter}
-LAYOUT, DTYPE, DEVICE = map(attrgetter, ("layout", "dtype", "device"))
+PROCESS = os.getpid()
+# Of each optimizer what `sort` remembers of its groups, by the group's list of parameters.
+known = WeakKeyDictionary()
 INSTALL = "pip install 'optimizers[fused]'"
 
 
@@ -61,16 +53,17 @@ def step(optimizer, group, params):
         batches, others = {}, params
     else:
         states = list(map(optimizer.state.get, params))
-        batches, others, why = sort(params, states, optimizer.state_names)
+        remembered = known.setdefault(optimizer, {}).setdefault(id(group["params"]), {})
+        batches, others, why = sort(params, states, optimizer.state_names, remembered)
     for kind in list(batches):
         if isinstance(kernel := kernel_of(formula_of(type(optimizer)), *kind), str):
             why = kernel
             others += batches.pop(kind)[0]
     if why and group["fused"]:
         raise RuntimeError(f"{type(optimizer).__name__} cannot be fused: {why}")
-    for kind, (served, states, columns) in batches.items():
+    for kind, (served, states, places) in batches.items():
         if served:
-            run(kernel_of(formula_of(type(optimizer)), *kind), group, states, columns)
+            run(kernel_of(formula_of(type(optimizer)), *kind), group, states, kind, places)
             # Autograd has to know, as of any operation in place.
             increment_version(served)
     return others
@@ -97,126 +90,6 @@ def formula_of(cls):
     home = homes.pop()
     known = not homes and home.startswith(f"{__package__}.")
     return home.rpartition(".")[2] if known else None
-
-
-def sort(params, states, names):
-    """Which parameters a kernel can serve together.
-
-    Args:
-        params: the parameters, each with a gradient.
-        states: the state of each; None before its first update.
-        names: the state's tensors.
-
-    Returns:
-        By kind, which is the dtype and the device: the parameters, their states, and
-        of each quantity the tensors. Then the parameters that are left, and for the last of them
-        that no kernel can serve the reason in words.
-    """
-    if params and all(states):
-        grads = [param.grad for param in params]
-        columns = [params, grads, *([state[name] for state in states] for name in names)]
-        # Nearly always; and this takes a third of the time of looking at one after the other.
-        if alike(columns):
-            return {kind_of(params[0]): (params, states, columns)}, [], None
-    batches, others, why = {}, [], None
-    for param, state in zip(params, states, strict=True):
-        row = [param, param.grad, *([state[name] for name in names] if state else [])]
-        row = local(row) or row
-        if odd := oddity(row):
-            why = odd
-            others.append(param)
-            continue
-        served, known, rows = batches.setdefault(kind_of(row[0]), ([], [], []))
-        if state:
-            served.append(param)
-            known.append(state)
-            rows.append(row)
-        else:
-            others.append(param)
-    batches = {
-        kind: (served, known, list(zip(*rows, strict=True)))
-        for kind, (served, known, rows) in batches.items()
-    }
-    return batches, others, why
-
-
-def kind_of(param):
-    """What parameters of one kernel have in common."""
-    return param.dtype, param.device
-
-
-def alike(columns):
-    """Whether all tensors are ordinary ones of one kind, without gaps and in the usual order."""
-    device, counts = columns[0][0].device, list(map(Tensor.numel, columns[0]))
-    if device.type not in COMPILERS or columns[0][0].dtype not in COMPUTES:
-        return False
-    for column, dtype in zip(columns, dtypes(columns[0][0], len(columns)), strict=True):
-        if not (
-            set(map(type, column)) <= ORDINARY
-            and set(map(LAYOUT, column)) == {torch.strided}
-            and set(map(DTYPE, column)) == {dtype}
-            and set(map(DEVICE, column)) == {device}
-            and list(map(Tensor.numel, column)) == counts
-            and all(map(Tensor.is_contiguous, column))
-        ):
-            return False
-    return not any(map(Tensor.is_neg, chain(*columns[:2])))
-
-
-def oddity(row):
-    """Why no kernel can serve one parameter, in words; None if one can.
-
-    Args:
-        row: the parameter, its gradient, and, once it has been updated, its state.
-    """
-    param = row[0]
-    if not {type(one) for one in row} <= ORDINARY:
-        return f"no kernel reads a {type(param).__name__} like this"
-    if param.dtype not in COMPUTES:
-        return f"no kernel computes in {param.dtype}"
-    if param.device.type not in COMPILERS:
-        return f"there is no kernel for {param.device.type}"
-    if any(one.layout is not torch.strided for one in row):
-        return "a gradient is sparse"
-    for one, dtype in zip(row, dtypes(param, len(row)), strict=True):
-        if (one.dtype, one.device, one.shape) != (dtype, param.device, param.shape):
-            return "parameter, gradient and state differ in dtype, device or shape"
-        if not same_places(param, one):
-            return "the strides of parameter, gradient and state differ, or leave gaps"
-    if param.is_neg() or row[1].is_neg():
-        return "a value is negated only when it is read"
-    return None
-
-
-def dtypes(param, quantities):
-    """The dtypes of a parameter, of its gradient and of its state."""
-    return [param.dtype] * 2 + [COMPUTES[param.dtype]] * (quantities - 2)
-
-
-def same_places(param, other):
-    """Whether two tensors of a shape lie in memory alike, with nothing in between."""
-    # The stride of a dimension of one element says nothing.
-    places, others = (
-        [place for place in zip(one.stride(), one.shape, strict=True) if place[1] > 1]
-        for one in (param, other)
-    )
-    expected = 1
-    for stride, size in sorted(places):
-        if stride != expected:
-            return False
-        expected *= size
-    return places == others
-
-
-def local(tensors):
-    """The parts of distributed tensors that are here; None if they are not parted alike."""
-    module = sys.modules.get("torch.distributed.tensor")
-    if module is None or not all(type(one) is module.DTensor for one in tensors):
-        return None
-    parted = {(one.device_mesh, one.placements) for one in tensors}
-    if len(parted) > 1 or any(place.is_partial() for place in tensors[0].placements):
-        return None
-    return [one.to_local() for one in tensors]
 
 
 @cache
@@ -277,22 +150,20 @@ def write(path, text):
     os.replace(name, path)
 
 
-def run(kernel, group, states, columns):
+def run(kernel, group, states, kind, places):
     """Launch a kernel for some parameters.
 
     Args:
         kernel: the printed module.
         group: the options.
         states: the state of each parameter; its `step` is counted up.
-        columns: the tensors of each quantity, in the kernel's order.
+        kind: the dtype and the device of the parameters.
+        places: where they, their gradients and their states are.
     """
-    dtype, device = kind_of(columns[0][0])
+    dtype, device = kind
     runner = importlib.import_module(f"{__package__}._{COMPILERS[device.type]}")
-    quantities, tensors = len(columns), len(states)
-    counts = np.fromiter(map(Tensor.numel, columns[0]), np.int64, tensors)
-    addresses = np.fromiter(map(Tensor.data_ptr, chain(*columns)), np.int64, quantities * tensors)
-    addresses = addresses.reshape(quantities, tensors)
-    if np.any((addresses == 0) & (counts > 0)):
+    tensors = len(states)
+    if np.any((places.addresses == 0) & (places.counts > 0)):
         raise RuntimeError("a parameter, a gradient or a state has no memory")
     steps = np.fromiter((state["step"].data_ptr() for state in states), np.int64, tensors)
     steps = runner.count(steps)
@@ -311,8 +182,7 @@ def run(kernel, group, states, columns):
         numbers = np.empty((tensors, len(values)), computes)
         for column, value in enumerate(values):
             numbers[:, column] = value
-    sizes = np.array([column[0].element_size() for column in columns])
-    runner.launch(kernel.each, counts, addresses, sizes, numbers, name_of(dtype), device)
+    runner.launch(kernel.each, places, numbers, name_of(dtype), device)
 
 
 def name_of(dtype):

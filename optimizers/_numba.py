@@ -3,8 +3,10 @@
 Addresses are numbers here: a kernel walks the memory of a tensor, whatever its shape.
 """
 
+import ctypes
 import math
-from itertools import pairwise
+import os
+from functools import cache
 from threading import Thread
 
 import numpy as np
@@ -14,12 +16,14 @@ from numba import carray, cfunc, float64, int64, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ._fused import PROCESS
+
 # A product and a sum may be rounded once instead of twice; nothing else may be changed.
 MATH = {"fastmath": {"contract"}, "error_model": "numpy"}
-# Halves are computed in float32, in pieces that remain in the innermost cache.
-PIECE = 1024
-# What takes less time than a thread takes to start is not worth one.
-SHARE = 300_000
+# Elements that a thread takes at a time; torch too thinks so many worth a thread.
+PIECE = 32_768
+# Halves are computed in float32, so many at a time that they remain in the innermost cache.
+BUFFER = 1024
 
 
 def cached(decorator, *arguments, **options):
@@ -61,6 +65,16 @@ def call(context, function, n, at, numbers):
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 4), generate
+
+
+@intrinsic
+def take(context, counter):
+    """Add one to a number, to which other threads do the same; what it was before."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.atomic_rmw("add", *arguments, arguments[0].type.pointee(1), "monotonic")
+
+    return types.int64(types.CPointer(types.int64)), generate
 
 
 # What the formulas call; these keep the type of their arguments and let a NaN through.
@@ -132,90 +146,121 @@ def to_float16(singles, halves):
         halves[i] = half | bits[i] >> 16 & 0x8000
 
 
-@cached(njit, float64[::1](int64[::1]), nogil=True)
+@cached(njit, types.void(int64[::1], float64[::1]))
+def add_one(addresses, sums):
+    for k in range(len(addresses)):
+        number = carray(pointer(addresses[k]), 1, np.float32)
+        number[0] += 1
+        sums[k] = number[0]
+
+
 def count(addresses):
     """Add one to each of the numbers in float32 at some addresses; return them."""
     steps = np.empty(len(addresses))
-    for k in range(len(addresses)):
-        step = carray(pointer(addresses[k]), 1, np.float32)
-        step[0] += 1
-        steps[k] = step[0]
+    add_one(addresses, steps)
     return steps
 
 
-@njit
-def stretches(begin, end, offsets, longest):
-    """What lies from one place to another: the tensor, where in it, how many elements."""
-    k = np.searchsorted(offsets, begin, side="right") - 1
-    while begin < end:
-        while begin == offsets[k + 1]:
-            k += 1
-        n = min(end, offsets[k + 1], begin + longest) - begin
-        yield k, begin - offsets[k], n
-        begin += n
+def work(job):
+    """Call a kernel for piece after piece until none is left; each thread does.
+
+    Args:
+        job: the next piece, how many there are, the kernel, how many numbers the table has of a
+            piece, and the table's address. For each piece it has the number of elements, the
+            address of the kernel's numbers, and of each quantity the address.
+    """
+    piece = take(job)
+    while piece < job[1]:
+        row = carray(pointer(job[4]), (job[1], job[3]), np.int64)[piece]
+        call(job[2], row[0], row[2:].ctypes.data, row[1])
+        piece = take(job)
 
 
-@cached(njit, nogil=True)
-def drive(function, begin, end, offsets, addresses, sizes, numbers, row):
-    """Call a kernel for some of the elements of all tensors; `launch` says how it is called."""
-    at = np.empty(len(sizes), np.int64)
-    for k, start, n in stretches(begin, end, offsets, end):
-        for j in range(len(sizes)):
-            at[j] = addresses[j, k] + start * sizes[j]
-        call(function, n, at.ctypes.data, numbers + k * row)
-
-
-@cached(njit, nogil=True)
-def drive_halves(function, begin, end, offsets, addresses, sizes, numbers, row, bfloat16):
+def work_on_halves(widen, narrow):
     """The same where parameters and gradients are halves, and the kernel takes float32."""
-    at = np.empty(len(sizes), np.int64)
-    params, grads = np.empty((2, PIECE), np.float32)
-    for k, start, n in stretches(begin, end, offsets, PIECE):
-        for j in range(len(sizes)):
-            at[j] = addresses[j, k] + start * sizes[j]
-        param = carray(pointer(at[0]), n, np.uint16)
-        grad = carray(pointer(at[1]), n, np.uint16)
-        at[0], at[1] = params.ctypes.data, grads.ctypes.data
-        if bfloat16:
-            from_bfloat16(param, params)
-            from_bfloat16(grad, grads)
-            call(function, n, at.ctypes.data, numbers + k * row)
-            to_bfloat16(params, param)
-        else:
-            from_float16(param, params)
-            from_float16(grad, grads)
-            call(function, n, at.ctypes.data, numbers + k * row)
-            to_float16(params, param)
+
+    def work(job):
+        params, grads = np.empty((2, BUFFER), np.float32)
+        piece = take(job)
+        while piece < job[1]:
+            row = carray(pointer(job[4]), (job[1], job[3]), np.int64)[piece]
+            at = row[2:].copy()
+            for start in range(0, row[0], BUFFER):
+                n = min(BUFFER, row[0] - start)
+                param = carray(pointer(row[2] + 2 * start), n, np.uint16)
+                grad = carray(pointer(row[3] + 2 * start), n, np.uint16)
+                at[0], at[1] = params.ctypes.data, grads.ctypes.data
+                at[2:] = row[4:] + 4 * start
+                widen(param, params)
+                widen(grad, grads)
+                call(job[2], n, at.ctypes.data, row[1])
+                narrow(params, param)
+            piece = take(job)
+
+    return work
 
 
-def launch(each, counts, addresses, sizes, numbers, dtype, device):
+@cache
+def worker(dtype):
+    """What a thread calls for parameters of a dtype."""
+    function = work
+    if dtype == "bfloat16":
+        function = work_on_halves(from_bfloat16, to_bfloat16)
+    elif dtype == "float16":
+        function = work_on_halves(from_float16, to_float16)
+    compiled = cached(cfunc, types.void(types.CPointer(int64)))(function)
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(compiled.address)
+
+
+@cache
+def pieces(counts):
+    """Of the pieces of some tensors the tensor, the first element, and how many elements."""
+    tensors = np.repeat(np.arange(len(counts)), [-(-n // PIECE) for n in counts])
+    starts = np.concatenate([np.arange(0, n, PIECE) for n in counts])
+    return tensors, starts, np.minimum(np.array(counts)[tensors] - starts, PIECE)
+
+
+def threads_of_torch():
+    """What calls a function on the threads of torch's own operations; None if nothing does."""
+    try:
+        run = ctypes.CDLL(torch._C.__file__).GOMP_parallel
+    except (OSError, AttributeError):
+        return None  # a build without OpenMP, or with one that has no such entry
+    run.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
+    return run
+
+
+on_threads_of_torch = threads_of_torch()
+
+
+def launch(each, places, numbers, dtype, device):
     """Call a kernel for all elements of some tensors, shared among threads.
 
     Args:
         each: the kernel.
-        counts: how many elements each tensor has.
-        addresses: of each quantity, of each tensor; numbers.
-        sizes: the bytes of an element, of each quantity.
+        places: where they are.
         numbers: a row of numbers for each tensor.
         dtype: the parameters' dtype, "float32", "float64", "bfloat16" or "float16".
         device: the CPU.
     """
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    total = int(offsets[-1])
-    # Threads of our own: those of Numba would fight with torch's. This one takes the first share.
-    shares = max(1, min(torch.get_num_threads(), total // SHARE))
-    cuts = [total * i // shares for i in range(shares + 1)]
-    run, rest = drive, (offsets, addresses, sizes, numbers.ctypes.data, numbers.strides[0])
-    if dtype in ("bfloat16", "float16"):
-        run, rest = drive_halves, (*rest, dtype == "bfloat16")
-    others = [
-        Thread(target=run, args=(each.address, begin, end, *rest))
-        for begin, end in pairwise(cuts[1:])
-    ]
+    tensors, starts, lengths = pieces(tuple(places.counts.tolist()))
+    table = np.empty((len(tensors), 2 + len(places.sizes)), np.int64)
+    table[:, 0] = lengths
+    table[:, 1] = numbers.ctypes.data + numbers.strides[0] * tensors
+    table[:, 2:] = places.addresses.T[tensors] + starts[:, None] * places.sizes
+    # Whoever is free takes the next piece: a thread that comes late holds nobody up.
+    job = np.array([0, len(table), each.address, table.shape[1], table.ctypes.data])
+    job, take_part = job.ctypes.data, worker(dtype)
+    threads = min(torch.get_num_threads(), max(1, int(lengths.sum()) // PIECE))
+    # A forked process has no threads of torch's; OpenMP would wait for them for ever.
+    if threads > 1 and on_threads_of_torch and os.getpid() == PROCESS:
+        on_threads_of_torch(take_part, job, threads, 0)
+        return
+    others = [Thread(target=take_part, args=(job,)) for _ in range(threads - 1)]
     for thread in others:
         thread.start()
     try:
-        run(each.address, cuts[0], cuts[1], *rest)
+        take_part(job)
     finally:
         # Nobody may go on while the memory is being written to.
         for thread in others:

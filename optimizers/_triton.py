@@ -74,23 +74,23 @@ def blocks_of(counts, device):
     return torch.from_numpy(np.stack([tensors, places], axis=1)).to(device)
 
 
-def launch(each, counts, addresses, sizes, numbers, dtype, device):
+def launch(each, places, numbers, dtype, device):
     """Call a kernel once for all elements of some tensors.
 
     Args:
         each: the kernel.
-        counts: how many elements each tensor has.
-        addresses: of each quantity, of each tensor; numbers.
-        sizes: the bytes of an element, of each quantity.
+        places: where they are.
         numbers: a row of numbers for each tensor.
         dtype: the parameters' dtype, "float32", "float64", "bfloat16" or "float16".
         device: where all of them are.
     """
-    blocks = blocks_of(tuple(counts.tolist()), device)
+    blocks = blocks_of(tuple(places.counts.tolist()), device)
     if not len(blocks):
         return
-    tables = (torch.from_numpy(one).to(device) for one in (counts, addresses, numbers))
-    arguments = blocks, *tables, len(counts), DTYPES[dtype], BLOCK
+    tables = (
+        torch.from_numpy(one).to(device) for one in (places.counts, places.addresses, numbers)
+    )
+    arguments = blocks, *tables, len(places.counts), DTYPES[dtype], BLOCK
     if device.type == "cuda":
         with torch.cuda.device(device):
             each[(len(blocks),)](*arguments)

@@ -43,9 +43,9 @@ def kernels(monkeypatch):
     """A list that grows with each launch by how many tensors it serves."""
     launches = []
 
-    def launch(each, counts, *rest):
-        launches.append(len(counts))
-        return original(each, counts, *rest)
+    def launch(each, places, *rest):
+        launches.append(len(places.counts))
+        return original(each, places, *rest)
 
     original = _numba.launch
     monkeypatch.setattr(_numba, "launch", launch)
@@ -193,54 +193,69 @@ def test_dtypes_of_a_group_have_a_launch_each_and_late_ones_join(monkeypatch):
     assert [state["step"].item() for state in optimizer.state.values()] == [4.0, 4.0, 2.0]
 
 
+def shared_among(monkeypatch, threads, piece):
+    """Let torch have so many threads, each of which takes so many elements at a time."""
+    monkeypatch.setattr(_numba, "PIECE", piece)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    _numba.pieces.cache_clear()
+
+
+@pytest.mark.parametrize("of_torch", [True, False])
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_as_many_threads_as_torch_may_use_give_the_same_numbers(monkeypatch, threads):
-    started = []
+def test_as_many_threads_as_torch_may_use_give_the_same_numbers(monkeypatch, of_torch, threads):
+    started, asked, theirs = [], [], _numba.on_threads_of_torch
 
     class Counted(threading.Thread):
         def start(self):
             started.append(self)
             super().start()
 
+    def on_threads_of_torch(function, job, number, flags):
+        asked.append(number)
+        theirs(function, job, number, flags)
+
+    if of_torch and not theirs:
+        pytest.skip("this build of torch has no OpenMP to be asked for its threads")
     monkeypatch.setattr(_numba, "Thread", Counted)
-    monkeypatch.setattr(_numba, "SHARE", 10)
-    before = torch.get_num_threads()
-    for dtype in (torch.float32, torch.bfloat16):
-        shapes = [(0,), (3, 7), (), (2111,), (1,), (0, 4), (64,)]
-        alone, shared = weights(*shapes, dtype=dtype), weights(*shapes, dtype=dtype)
-        optimizers = Adam(alone, fused=True), Adam(shared, fused=True)
-        try:
-            for time in range(4):
-                for params, optimizer, count in zip(
-                    (alone, shared), optimizers, (1, threads), strict=True
-                ):
-                    torch.set_num_threads(count)
+    monkeypatch.setattr(_numba, "on_threads_of_torch", on_threads_of_torch if of_torch else None)
+    shapes = [(0,), (3, 7), (), (2111,), (1,), (0, 4), (64,)]
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        found = []
+        for number, piece in ((1, _numba.PIECE), (threads, 10)):
+            with monkeypatch.context() as patch:
+                shared_among(patch, number, piece)
+                params = weights(*shapes, dtype=dtype)
+                optimizer = Adam(params, fused=True)
+                for time in range(4):
                     give(params, time)
                     optimizer.step()
-        finally:
-            torch.set_num_threads(before)
-        assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
-    assert len(started) == 2 * 3 * (threads - 1)
+            found.append(snapshot(optimizer))
+        alone, shared = found
+        assert all(np.array_equal(alone[key], shared[key]) for key in alone)
+    _numba.pieces.cache_clear()
+    assert asked == ([threads] * 3 * 3 if of_torch and threads > 1 else [])
+    assert len(started) == (0 if of_torch else 3 * 3 * (threads - 1))
 
 
 def test_an_interrupt_waits_for_the_other_threads(monkeypatch):
     finished = []
 
-    def drive(function, begin, end, *rest):
-        if begin == 0:
+    def take_part(job):
+        if threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
         threading.Event().wait(0.05)
-        finished.append(begin)
+        finished.append(job)
 
-    monkeypatch.setattr(_numba, "drive", drive)
-    monkeypatch.setattr(_numba, "SHARE", 1)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     params = weights((9,))
     optimizer = Adam(params, fused=True)
     give(params, 0)
     optimizer.step()
+    shared_among(monkeypatch, 3, 1)
+    monkeypatch.setattr(_numba, "on_threads_of_torch", None)
+    monkeypatch.setattr(_numba, "worker", lambda dtype: take_part)
     with pytest.raises(KeyboardInterrupt):
         optimizer.step()
+    _numba.pieces.cache_clear()
     assert len(finished) == 2
 
 
@@ -283,6 +298,43 @@ def test_memory_is_walked_where_all_lie_alike_and_left_to_torch_where_not(
     assert launches == ([1, 1] if served else [])
     # Three steps of at most 0.3, a few roundings each.
     torch.testing.assert_close(odd.detach().contiguous(), even.detach(), rtol=1e-6, atol=1e-6)
+
+
+def transposed(param, state):
+    param.data = param.data.t()
+
+
+def grown(param, state):
+    param.data = torch.as_strided(param.data, (5, 4), (4, 1))
+
+
+def replaced(param, state):
+    state["exp_avg"] = state["exp_avg"].double()
+
+
+def parted(param, state):
+    state["exp_avg"] = torch.stack([state["exp_avg"]] * 2, dim=-1)[..., 0]
+
+
+@pytest.mark.parametrize("change", [transposed, grown, replaced, parted])
+def test_what_changes_where_it_is_is_seen(monkeypatch, change):
+    launches = kernels(monkeypatch)
+    # More memory than the parameter needs, so that it can grow where it is.
+    param = torch.zeros(5, 4)[:4].requires_grad_()
+    optimizer = Adam([param], fused=True)
+    for time in range(3):
+        give([param], time)
+        optimizer.step()
+    assert launches == [1, 1]
+    address = param.data_ptr()
+    with torch.no_grad():
+        param.grad = None
+        change(param, optimizer.state[param])
+    assert param.data_ptr() == address
+    param.grad = torch.zeros(param.shape, dtype=param.dtype)
+    with pytest.raises(RuntimeError, match="cannot be fused"):
+        optimizer.step()
+    assert launches == [1, 1]
 
 
 def test_of_a_distributed_parameter_the_part_that_is_here_is_served(monkeypatch):
