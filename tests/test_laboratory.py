@@ -121,8 +121,11 @@ def go(page, state):
 
 def numbers(page):
     """The table of numbers: optimizer, then what stands behind it."""
-    page.eval_on_selector(".lab-numbers", "details => (details.open = true)")
-    rows = [row.locator("th, td").all_inner_texts() for row in page.locator("tbody tr").all()]
+    page.eval_on_selector(".laboratory .as-table", "details => (details.open = true)")
+    rows = [
+        row.locator("th, td").all_inner_texts()
+        for row in page.locator(".laboratory tbody tr").all()
+    ]
     return {name: [float(value) for value in values] for name, *values in rows}
 
 
