@@ -112,7 +112,9 @@ def number(value: float) -> str:
 
 def plain(value: float, _: int) -> str:
     """A number at an axis, in one piece; a power of ten is two, which overlap if letters grow."""
-    return f"{value:,.0f}" if value >= 1 else np.format_float_positional(value, trim="-")
+    # What is computed as a power may be a hair beside it.
+    rounded = float(f"{value:.2g}")
+    return f"{value:,.0f}" if value >= 1 else np.format_float_positional(rounded, trim="-")
 
 
 def by_iteration(cells: dict[str, list[str]], first: int = 0) -> Table:
