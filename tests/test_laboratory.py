@@ -260,7 +260,6 @@ def test_divergence_and_nonsense_are_said(open_page):
         "steps=0",
         "Adam.betas.0=1",
         "Adam.beta=0",
-        "seed=%",
     ):
         go(page, f"#on=Adam&{wrong}" if not wrong.startswith("on=") else f"#{wrong}")
         assert said(page).startswith(f"The address asks for “{wrong}”, which is not here.")
