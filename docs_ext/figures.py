@@ -1,13 +1,15 @@
 """`![What it shows](figure:name)`: figures drawn by the package while the site is built.
 
 A figure stands in the page as SVG whose colours are the site's own variables, so one drawing
-serves light and dark, and its labels are text.
+serves light and dark, and its labels are text. Some of the numbers that it is drawn from stand
+below it as a table.
 """
 
 import io
 import re
 import xml.etree.ElementTree as etree
 from collections.abc import Callable
+from html import escape
 from urllib.parse import parse_qsl
 
 import matplotlib as mpl
@@ -23,6 +25,11 @@ from . import costs
 from .losses import LOSSES, functions
 from .source import PageError, locate, page_path
 
+Table = list[list[str]]  # row by row, the head first; each row begins with what it is about
+# Of all iterations, those that a table has beside the last.
+SHOWN = (0, 1, 2, 5, 10, 20, 50, 100)
+# What has arrived would lie infinitely deep on a logarithmic scale.
+LEAST = 1e-6
 # Colours that stand for the site's variables until `tidy` puts those in.
 INK, FAINT = "#010101", "#020202"
 # Each optimizer's colour, one of those in site.css: neighbours in the table differ.
@@ -91,9 +98,43 @@ def walks(
     }
 
 
+def number(value: float) -> str:
+    """A positive number as a table has it: two digits that count, and no powers of ten.
+
+    Example:
+        >>> number(0.000123), number(2), number(160), number(1e-9)
+        ('0.00012', '2.0', '160', '< 0.000001')
+    """
+    if value < LEAST:
+        return f"< {LEAST:.6f}"
+    return np.format_float_positional(value, 2, unique=False, fractional=False).rstrip(".")
+
+
+def plain(value: float, _: int) -> str:
+    """A number at an axis, in one piece; a power of ten is two, which overlap if letters grow."""
+    # What is computed as a power may be a hair beside it.
+    rounded = float(f"{value:.2g}")
+    return f"{value:,.0f}" if value >= 1 else np.format_float_positional(rounded, trim="-")
+
+
+def by_iteration(cells: dict[str, list[str]], first: int = 0) -> Table:
+    """A column for each optimizer, whose cells are those of all iterations from the first on."""
+    end = first + len(next(iter(cells.values()))) - 1
+    rows = [t for t in SHOWN if first <= t < end] + [end]
+    return [
+        ["Iteration", *cells],
+        *([str(t), *(column[t - first] for column in cells.values())] for t in rows),
+    ]
+
+
 def paths(
-    names: list[str], options: dict[str, dict], key: str = "ravine", steps: int = 60
-) -> Figure:
+    names: list[str],
+    options: dict[str, dict],
+    key: str = "ravine",
+    steps: int = 60,
+    start: str = "start",
+    minimum: str = "minimum",
+) -> tuple[Figure, Table]:
     """Paths down a loss of the laboratory: same start, same learning rate.
 
     Args:
@@ -101,6 +142,8 @@ def paths(
         options: hyper-parameters of some of them, by name.
         key: the loss, one that has b.
         steps: how many steps to take.
+        start: what the start is called.
+        minimum: what a minimum is called.
     """
     loss, (mean, _) = LOSSES[key], functions(key)
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")
@@ -130,9 +173,13 @@ def paths(
         )
     for place in loss.minima:
         axes.plot(*place, marker="+", markersize=11, color=INK)
-        axes.annotate("minimum", place, (-24, 14), textcoords="offset points", color=INK)
-    axes.annotate("start", loss.start, (-12, 8), textcoords="offset points", color=INK)
-    return figure
+        axes.annotate(minimum, place, (-24, 14), textcoords="offset points", color=INK)
+    axes.annotate(start, loss.start, (-12, 8), textcoords="offset points", color=INK)
+    places = {
+        name: [f"{x:z.2f}, {y:z.2f}".replace("-", "−") for x, y in points]
+        for name, points in walked.items()
+    }
+    return figure, by_iteration(places)
 
 
 def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, int]:
@@ -144,46 +191,45 @@ def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, in
     return points[far], 1 if points[far][1] >= nearest[1] else -1
 
 
-def losses(names: list[str], options: dict[str, dict]) -> Figure:
+def losses(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     """The loss on the way down the narrow valley, iteration by iteration."""
     mean, _ = functions("ravine")
     walked = walks(names, options, "ravine", 200)
     return curves({name: mean(*points.T) for name, points in walked.items()}, "loss")
 
 
-def step_lengths(names: list[str], options: dict[str, dict]) -> Figure:
+def step_lengths(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     """How far each step down the narrow valley leads: the effective step size."""
     walked = walks(names, options, "ravine", 200)
     lengths = {
         name: np.linalg.norm(np.diff(points, axis=0), axis=1) for name, points in walked.items()
     }
-    return curves(lengths, "length of the step")
+    return curves(lengths, "length of the step", first=1)
 
 
-# What has arrived would lie infinitely deep on a logarithmic scale.
-LEAST = 1e-6
-
-
-def curves(values: dict[str, np.ndarray], label: str) -> Figure:
-    """Draw curves over the iterations, each with its name at its end."""
+def curves(values: dict[str, np.ndarray], label: str, first: int = 0) -> tuple[Figure, Table]:
+    """Draw curves over the iterations from the first on, each with its name at its end."""
     figure = Figure(figsize=(6.8, 3.4), layout="constrained")
     axes = figure.add_subplot(xlabel="iteration", ylabel=label, yscale="log")
+    axes.yaxis.set_major_formatter(plain)
     for name, values_of in values.items():
         curve = np.maximum(values_of, LEAST)
-        axes.plot(curve, color=COLOURS[name], linewidth=2)
+        iterations = range(first, first + len(curve))
+        axes.plot(iterations, curve, color=COLOURS[name], linewidth=2)
         axes.annotate(
             name,
-            (len(curve) - 1, curve[-1]),
+            (iterations[-1], curve[-1]),
             (6, 0),
             textcoords="offset points",
             va="center",
             color=COLOURS[name],
             weight="bold",
         )
-    return figure
+    cells = {name: [number(value) for value in values_of] for name, values_of in values.items()}
+    return figure, by_iteration(cells, first)
 
 
-def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
+def singular_values(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     """What a step makes of a gradient's singular values, by how often it iterates.
 
     Args:
@@ -191,11 +237,13 @@ def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
         options: nothing.
     """
     # Of a gradient diag(s, r) with s² + r² = 1, the norm is 1 and the singular values are s and r.
-    before = np.geomspace(3e-4, 0.999, 240)
+    before = np.geomspace(10**-3.5, 1, 211)
+    table = [["Before"], *([number(s)] for s in before[::30])]
     figure = Figure(figsize=(6.8, 3.6), layout="constrained")
     axes = figure.add_subplot(xscale="log", xlabel="singular value before", ylabel="after")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, which="both")
+    axes.xaxis.set_major_formatter(plain)
     axes.axhline(1, color=FAINT, linewidth=0.8)
     for name in names:
         *fewer, most = range(OPTIMIZERS[name].step.__kwdefaults__["ns_steps"] + 1)
@@ -208,6 +256,9 @@ def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
             ]
             colour, width = (COLOURS[name], 2.5) if times == most else (INK, 0.6)
             axes.plot(before, after, color=colour, linewidth=width)
+            table[0].append(f"After {times}")
+            for row, value in zip(table[1:], after[::30], strict=True):
+                row.append(f"{value:.2f}")
             # Each curve is labelled where it rises.
             at = next(index for index, value in enumerate(after) if value >= 0.4)
             axes.annotate(
@@ -219,48 +270,55 @@ def singular_values(names: list[str], options: dict[str, dict]) -> Figure:
                 color=colour,
                 weight="bold" if times == most else "normal",
             )
-    return figure
+    return figure, table
 
 
-def cost(names: list[str], options: dict[str, dict]) -> Figure:
+def cost(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     """How the time of a step of ADOPT grows with the number of parameters, and whose it is."""
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")
     axes = figure.add_subplot(
         xlabel="parameters", ylabel="milliseconds per step", xscale="log", yscale="log"
     )
+    axes.xaxis.set_major_formatter(plain)
+    axes.yaxis.set_major_formatter(plain)
     grown = {}
     for row in costs.rows("grow"):
         if row["name"] == "ADOPT":
-            key = row["by"], row["how"]
-            point = row["tensors"] * row["elements"], row["milliseconds"]
-            grown.setdefault(key, []).append(point)
+            times = grown.setdefault((row["by"], row["how"]), {})
+            times[row["tensors"] * row["elements"]] = row["milliseconds"]
     shown = {
         ("here", "fused"): ("this package, one kernel", COLOURS["ADOPT"], "-", -12),
         ("here", "plain"): ("this package, plain", COLOURS["ADOPT"], "--", 0),
         ("torch-adopt", "plain"): ("its authors', plain", INK, "-", 8),
         ("torch-adopt", "foreach"): ("its authors', foreach", INK, "--", 20),
     }
+    sizes = sorted({size for times in grown.values() for size in times})
+    table = [["Parameters"], *([f"{size:,}"] for size in sizes)]
     for key, (label, colour, style, up) in shown.items():
         if key in grown:
-            x, y = zip(*grown[key], strict=True)
+            x, y = zip(*grown[key].items(), strict=True)
             axes.plot(x, y, style, color=colour, linewidth=2, marker="o", markersize=4)
             place = {"xy": (x[-1], y[-1]), "xytext": (7, up), "textcoords": "offset points"}
             axes.annotate(label, color=colour, va="center", annotation_clip=False, **place)
+            table[0].append(label)
+            for row, size in zip(table[1:], sizes, strict=True):
+                row.append(number(grown[key][size]))
     axes.set_xlim(right=axes.get_xlim()[1] * 60)
-    return figure
+    return figure, table
 
 
+# Each takes the page's optimizers and what is set for them; then, what its table tells.
 FIGURES = {
-    "cost": cost,
-    "loss": losses,
-    "paths": paths,
-    "singular-values": singular_values,
-    "step-length": step_lengths,
+    "cost": (cost, "milliseconds per step, by number of parameters"),
+    "loss": (losses, "the loss at some iterations"),
+    "paths": (paths, "W, b at some iterations"),
+    "singular-values": (singular_values, "a singular value before, and after so many iterations"),
+    "step-length": (step_lengths, "the length of some steps"),
 }
 
 
-def svg(url: str, names: list[str], description: str) -> str:
-    """Draw a figure as SVG for a page.
+def with_table(url: str, names: list[str], description: str) -> tuple[str, str]:
+    """Draw a figure for a page.
 
     Args:
         url: a key of FIGURES, then what is set, for one optimizer or for all, as in
@@ -269,7 +327,7 @@ def svg(url: str, names: list[str], description: str) -> str:
         description: what it shows, for those who do not see it.
 
     Returns:
-        An `<svg>` element; the same bytes each time.
+        An `<svg>` element, and a closed `<details>` with its numbers; the same bytes each time.
     """
     figure, _, query = url.partition("?")
     options: dict[str, dict] = {}
@@ -277,15 +335,36 @@ def svg(url: str, names: list[str], description: str) -> str:
         name, _, option = key.rpartition(".")
         for one in [name] if name else names:
             options.setdefault(one, {})[option] = float(value)
-    return drawn(lambda: FIGURES[figure](names, options), figure, description)
+    draw, told = FIGURES[figure]
+    svg, table = drawn(lambda: draw(names, options), figure, description)
+    return svg, folded(f"As a table: {told}", table)
 
 
-def drawn(draw: Callable[[], Figure], name: str, description: str) -> str:
+def drawn(
+    draw: Callable[[], tuple[Figure, Table]], name: str, description: str
+) -> tuple[str, Table]:
     """Draw a figure in the site's style, as an `<svg>` element whose ids begin with a name."""
     with mpl.rc_context(STYLE):
+        figure, table = draw()
         buffer = io.StringIO()
-        draw().savefig(buffer, format="svg", metadata={"Date": None})
-    return tidy(etree.fromstring(buffer.getvalue()), name, description)
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return tidy(etree.fromstring(buffer.getvalue()), name, description), table
+
+
+def folded(title: str, table: Table) -> str:
+    """A table for those who want to see it; one does not search for its numbers."""
+    head, *rows = table
+    lines = [f'<details class="as-table" data-search-exclude><summary>{title}</summary><table>']
+    lines.append("<thead><tr>")
+    for name in head:
+        hue = f' class="optimizer-{HUES[name]}"' if name in HUES else ""
+        lines.append(f'<th scope="col"{hue}>{escape(name)}</th>')
+    lines.append("</tr></thead><tbody>")
+    for about, *cells in rows:
+        told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        lines.append(f'<tr><th scope="row">{about}</th>{told}</tr>')
+    lines.append("</tbody></table></details>")
+    return "\n".join(lines)
 
 
 def tidy(root: etree.Element, name: str, description: str) -> str:
@@ -322,21 +401,28 @@ def tidy(root: etree.Element, name: str, description: str) -> str:
 
 class FigureTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
-        for parent in root.iter():
-            image = parent.find("img")
-            if image is None or not image.get("src", "").startswith("figure:"):
-                continue
-            url, text = image.get("src").removeprefix("figure:"), image.get("alt", "").strip()
-            where, name = locate(page_path(self.md), f"](figure:{url}"), url.partition("?")[0]
-            if name not in FIGURES:
-                raise PageError(f"{where}: no figure `{name}`; there are: {', '.join(FIGURES)}")
-            if not text:
-                raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{url})")
-            parent.clear()
-            parent.tag = "figure"
-            parent.text = self.md.htmlStash.store(svg(url, self.md.names, text))
-            caption = etree.SubElement(parent, "figcaption")
-            caption.text = text
+        for above in list(root.iter()):
+            for place, parent in enumerate(above):
+                image = parent.find("img")
+                if image is not None and image.get("src", "").startswith("figure:"):
+                    above.insert(place + 1, self.draw(parent, image))
+
+    def draw(self, parent: etree.Element, image: etree.Element) -> etree.Element:
+        """Make of an image's paragraph its figure, and return the table to stand below it."""
+        url, text = image.get("src").removeprefix("figure:"), image.get("alt", "").strip()
+        where, name = locate(page_path(self.md), f"](figure:{url}"), url.partition("?")[0]
+        if name not in FIGURES:
+            raise PageError(f"{where}: no figure `{name}`; there are: {', '.join(FIGURES)}")
+        if not text:
+            raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{url})")
+        svg, table = with_table(url, self.md.names, text)
+        parent.clear()
+        parent.tag = "figure"
+        parent.text = self.md.htmlStash.store(svg)
+        etree.SubElement(parent, "figcaption").text = text
+        below = etree.Element("p")  # which Python-Markdown takes away around a block
+        below.text = self.md.htmlStash.store(table)
+        return below
 
 
 class FigureExtension(Extension):

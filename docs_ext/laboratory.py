@@ -26,6 +26,12 @@ WORDS = {
     "loss": {"en": "Loss", "fa": "تابع هزینه"},
     "optimizers": {"en": "Optimizers", "fa": "بهینه‌سازها"},
     "start": {"en": "Start", "fa": "نقطهٔ شروع"},
+    "begin": {"en": "start", "fa": "شروع"},
+    "minimum": {"en": "minimum", "fa": "کمینه"},
+    "table": {
+        "en": "As a table: W, b at some iterations",
+        "fa": "به‌صورت جدول: W، b در چند تکرار",
+    },
     "steps": {"en": "Iterations", "fa": "تعداد تکرار"},
     "seed": {"en": "Seed of the noise", "fa": "بذر نوفه"},
     "map": {
@@ -33,7 +39,10 @@ WORDS = {
         "fa": "نقشهٔ تابع هزینه. برای انتخاب نقطهٔ شروع کلیک کنید یا کلیدهای جهت‌نما را به کار ببرید.",
     },
     "losses": {"en": "Loss", "fa": "هزینه"},
-    "lengths": {"en": "Length of each step", "fa": "طول هر گام"},
+    "lengths": {
+        "en": "Effective step size: length of each step",
+        "fa": "اندازهٔ مؤثر گام: طول هر گام",
+    },
     "play": {"en": "Play", "fa": "پخش"},
     "pause": {"en": "Pause", "fa": "توقف"},
     "back": {"en": "One step back", "fa": "یک گام به عقب"},
@@ -189,15 +198,29 @@ def laboratory(md: Markdown, argument: str, body: list[str]) -> list[str]:
             f"{where}: write `::: laboratory LANGUAGE, LOSS, OPTIMIZER, OPTIMIZER` and below it, "
             "indented, what the figure shows"
         )
-    svg = figures.drawn(
-        lambda: figures.paths(names, {}, loss, LOSSES[loss].steps), "laboratory", text
-    )
-    return form(language, loss, names, svg, text).splitlines()
-
-
-def form(language: str, opening: str, names: list[str], svg: str, caption: str) -> str:
-    """The figure, and the form as it stands before the reader touches it."""
     words = {key: said[language] for key, said in WORDS.items()}
+    svg, table = figures.drawn(
+        lambda: figures.paths(
+            names, {}, loss, LOSSES[loss].steps, words["begin"], words["minimum"]
+        ),
+        "laboratory",
+        text,
+    )
+    table[0][0] = words["iteration"]
+    table = figures.folded(words["table"], table)
+    return form(language, words, loss, names, svg, text, table).splitlines()
+
+
+def form(
+    language: str,
+    words: dict[str, str],
+    opening: str,
+    names: list[str],
+    svg: str,
+    caption: str,
+    table: str,
+) -> str:
+    """The figure with its table, and the form as it stands before the reader touches it."""
     controls = {name: hyperparameters(name) for name in OPTIMIZERS}
     told = {"latex", "meanings"}  # the scripts need not know
     data = {
@@ -223,6 +246,7 @@ def form(language: str, opening: str, names: list[str], svg: str, caption: str) 
         names=names,
         svg=svg,
         caption=caption,
+        table=table,
         hue=hue,
         render=render,
         symbol=symbol,

@@ -121,8 +121,11 @@ def go(page, state):
 
 def numbers(page):
     """The table of numbers: optimizer, then what stands behind it."""
-    page.eval_on_selector(".lab-numbers", "details => (details.open = true)")
-    rows = [row.locator("th, td").all_inner_texts() for row in page.locator("tbody tr").all()]
+    page.eval_on_selector(".laboratory .as-table", "details => (details.open = true)")
+    rows = [
+        row.locator("th, td").all_inner_texts()
+        for row in page.locator(".laboratory tbody tr").all()
+    ]
     return {name: [float(value) for value in values] for name, *values in rows}
 
 
@@ -250,7 +253,14 @@ def test_divergence_and_nonsense_are_said(open_page):
     page = open_page("lab/")
     go(page, "#loss=rosenbrock&on=Adam,Gradient%20Descent")
     assert said(page).endswith("Gradient Descent diverges at iteration 2.")
-    for wrong in ("loss=none", "on=Adamm", "start=1", "steps=0", "Adam.betas.0=1", "Adam.beta=0"):
+    for wrong in (
+        "loss=none",
+        "on=Adamm",
+        "start=1",
+        "steps=0",
+        "Adam.betas.0=1",
+        "Adam.beta=0",
+    ):
         go(page, f"#on=Adam&{wrong}" if not wrong.startswith("on=") else f"#{wrong}")
         assert said(page).startswith(f"The address asks for “{wrong}”, which is not here.")
 
@@ -263,6 +273,19 @@ def test_each_thing_to_try_is_a_run(open_page):
         go(page, link)
         assert "which is not here" not in said(page)
         assert link.partition("&")[0] in page.url
+
+
+def test_who_follows_a_link_sees_the_run(open_page):
+    page = open_page("lab/")
+    settled(page)
+    page.locator("li a[href^='#loss=saddle']").click()
+    settled(page)
+    expect(page.locator(".lab-map")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".lab-map")).to_be_focused()
+    page.locator("#what-is-drawn .headerlink").click()
+    page.wait_for_timeout(50)
+    assert page.locator("select[name=loss]").input_value() == "saddle"
+    expect(page.locator("#what-is-drawn")).to_be_in_viewport()
 
 
 def test_the_picture_and_the_table_are_taken_away(open_page):

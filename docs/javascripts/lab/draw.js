@@ -175,6 +175,11 @@ export function drawMap(canvas, paint, picture, loss, state, runs) {
     const left = edge[0] + 9 + wide > width - 4 ? edge[0] - 9 - wide : edge[0] + 9;
     labels.push({ text, x: left, y: Math.max(edge[1] + 4, FONT + 2), width: wide, colour: paint.hue(run.hue) });
   }
+  pen.font = paint.font(400);
+  pen.fillStyle = paint.soft;
+  const [across, up] = place.flat ? ["t", loss.names[0]] : loss.names;
+  pen.fillText(`${up} ↑`, 8, height - 26);
+  pen.fillText(`${across} →`, 8, height - 9);
   pen.lineWidth = 1.5;
   pen.strokeStyle = paint.ink;
   for (const [x, y] of place.flat ? [] : loss.minima) {
@@ -217,6 +222,11 @@ export function drawPlot(canvas, paint, title, state, runs, key) {
     return top + ((high - Math.min(Math.max(power, low), high)) / (high - low)) * (height - top - bottom);
   };
   pen.font = paint.font(400);
+  pen.fillStyle = paint.ink;
+  pen.font = paint.font(600);
+  pen.fillText(title, left, 14);
+  if (!runs.length) return;
+  pen.font = paint.font(400);
   pen.fillStyle = paint.soft;
   pen.strokeStyle = paint.faint;
   pen.lineWidth = 1;
@@ -235,9 +245,6 @@ export function drawPlot(canvas, paint, title, state, runs, key) {
     pen.fillText(t, x(t), height - 4);
   }
   pen.textAlign = "left";
-  pen.fillStyle = paint.ink;
-  pen.font = paint.font(600);
-  pen.fillText(title, left, 14);
   const labels = [];
   for (const run of runs) {
     const end = run[key].length - 1;

@@ -71,11 +71,9 @@ function address() {
 
 // Takes from the address what is there; what makes no sense is said, and left out.
 function follow() {
-  const given = new Map();
-  for (const part of location.hash.slice(1).split("&").filter((part) => part.includes("="))) {
-    const [key, value] = part.split("=").map(decodeURIComponent);
-    given.set(key, value);
-  }
+  // Without a sign of equality it names a section of the page; 1e+21 has no space in it.
+  const told = location.hash.includes("=") ? location.hash.slice(1).replaceAll("+", "%2B") : "";
+  const given = new Map(new URLSearchParams(told));
   fault = "";
   const refuse = (key) => (fault = say(words.unknown, { what: `${key}=${given.get(key)}` }));
   const take = (key, check) => {
@@ -381,4 +379,10 @@ const start = () => {
   return change();
 };
 start().then(() => new ResizeObserver(() => draw()).observe(canvas));
-addEventListener("hashchange", start);
+addEventListener("hashchange", () => {
+  if (!location.hash.includes("=")) return;
+  start();
+  // Who followed a link below wants to see the run.
+  form.scrollIntoView();
+  canvas.focus({ preventScroll: true });
+});
