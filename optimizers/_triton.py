@@ -18,7 +18,11 @@ DTYPES = {
 }
 
 # What the formulas call; a NaN goes through all of these.
-absolute = tl.abs
+
+
+@triton.jit
+def absolute(x):
+    return tl.abs(x)
 
 
 @triton.jit

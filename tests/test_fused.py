@@ -644,8 +644,8 @@ from optimizers import OPTIMIZERS, _fused
 from tests import cases
 from tests.conftest import ROOT
 _fused.COMPILERS["cpu"] = "triton"
-# The interpreter cuts what it should round to a half.
-BOUNDS = {torch.float64: 1e-14, torch.float32: 1e-6, torch.bfloat16: 0.02, torch.float16: 0.003}
+# The interpreter may cut what it should round to a half: a unit in the last place.
+BOUNDS = {torch.float64: 1e-14, torch.float32: 1e-6, torch.bfloat16: 2**-7, torch.float16: 2**-10}
 for name in filter(cases.has_kernel, OPTIMIZERS):
     for dtype, bound in BOUNDS.items():
         torch.manual_seed(0)
@@ -659,13 +659,17 @@ for name in filter(cases.has_kernel, OPTIMIZERS):
                 param.grad = other.grad = torch.randn_like(param)
             optimizer.step()
             plain.step()
-        torch.testing.assert_close(params, others, rtol=bound, atol=bound)
+            for param, other in zip(params, others):
+                say = lambda text: f"{name}: {text}"
+                torch.testing.assert_close(param, other, rtol=bound, atol=min(bound, 1e-6), msg=say)
+                # What is cut must not add up: where it changes a sign, all that follows is changed.
+                other.data.copy_(param)
         assert [state["step"].item() for state in optimizer.state.values()] == [3.0] * 3
 """
 
 
 def test_the_kernel_of_a_gpu_computes_the_same_in_tritons_interpreter():
-    pytest.importorskip("triton", reason="Triton comes with torch's builds for CUDA")
+    pytest.importorskip("triton", reason="Triton is there for Linux only")
     environment = os.environ | {"TRITON_INTERPRET": "1"}
     command = [sys.executable, "-c", ON_TRITON]
     done = subprocess.run(
