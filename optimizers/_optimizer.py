@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 from . import _fused
+from ._layout import sealed
 
 INVALID = {
     "lr": "Invalid learning rate: {}",
@@ -160,6 +161,10 @@ class Optimizer(torch.optim.Optimizer):
             for name, value in self.fixed.items():
                 param_group.setdefault(name, value)
         super().add_param_group(param_group)
+        if (param := sealed(self.param_groups[-1]["params"])) is not None:
+            self.param_groups.pop()
+            shape = tuple(param.shape)
+            raise ValueError(f"a parameter of shape {shape} cannot be written to: clone it first")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a saved state, which is copied; options that it lacks keep their value.

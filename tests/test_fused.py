@@ -504,6 +504,25 @@ def test_a_file_is_trained_and_a_gradient_that_cannot_be_written_to_is_read(tmp_
     assert np.array_equal(np.fromfile(frozen, np.float32), values)
 
 
+def test_a_parameter_that_cannot_be_written_to_is_refused_before_it_ends_the_process(tmp_path):
+    values = np.linspace(-1, 1, 7, dtype=np.float32)
+    values.tofile(tmp_path / "param")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, about tensors that cannot be written to
+        param = torch.from_numpy(np.memmap(tmp_path / "param", np.float32, mode="r"))
+    with pytest.raises(ValueError, match=r"of shape \(7,\) cannot be written to: clone it"):
+        Adam([param.requires_grad_()])
+    others = weights((0,), (3,))
+    optimizer = Adam(others)
+    with pytest.raises(ValueError, match="cannot be written to"):
+        optimizer.add_param_group({"params": [param]})
+    assert [group["params"] for group in optimizer.param_groups] == [others]
+    # What is mapped to be read by all and written to by oneself can be trained.
+    mapped = torch.from_numpy(np.memmap(tmp_path / "param", np.float32, mode="c")).requires_grad_()
+    Adam([mapped])
+    assert np.array_equal(mapped.detach().numpy(), values)
+
+
 def test_a_tensor_without_memory_is_refused_before_anything_is_counted():
     params = weights((3,), (2,))
     optimizer = Adam(params)
