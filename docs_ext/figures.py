@@ -17,6 +17,7 @@ import numpy as np
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from optimizers import OPTIMIZERS
 from optimizers.formula import rule_of
@@ -279,7 +280,6 @@ def cost(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     axes = figure.add_subplot(
         xlabel="parameters", ylabel="milliseconds per step", xscale="log", yscale="log"
     )
-    axes.xaxis.set_major_formatter(plain)
     axes.yaxis.set_major_formatter(plain)
     grown = {}
     for row in costs.rows("grow"):
@@ -303,7 +303,11 @@ def cost(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
             table[0].append(label)
             for row, size in zip(table[1:], sizes, strict=True):
                 row.append(number(grown[key][size]))
+    # To the right of what was measured there is room for the names only.
     axes.set_xlim(right=axes.get_xlim()[1] * 60)
+    axes.set_xticks(sizes, minor=False)
+    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter(EngFormatter(sep="\N{NO-BREAK SPACE}"))
     return figure, table
 
 
