@@ -168,7 +168,12 @@ def stepper(rule: Rule, moments: list, rows: list[str]) -> list[str]:
             made += [f"//// html | div.line[data-row='{row}'][data-meaning=\"{meaning}\"]", ""]
             made += [f"${statement.latex}$", ""]
             for moment, line in zip(runs, same, strict=True):
-                made += cell(f"numbers[data-t='{moment.t}']", f"${worked(line)}$")
+                numbers = f"${worked(line).removeprefix(f'{statement.target} ')}$"
+                if moment.t > 1:
+                    # Not shown before a script does: in there, a browser that runs scripts has
+                    # text and no thousands of elements.
+                    numbers = f"//// html | noscript\n    markdown: block\n\n{numbers}\n\n////"
+                made += cell(f"numbers[data-t='{moment.t}']", numbers)
             made += ["////", ""]
     return [*made, "/////"]
 

@@ -184,6 +184,7 @@ def test_what_the_copy_button_copies_runs(open_page, path, tmp_path):
         if name:
             page.click(f"label[for=formula-{name}]")
         for block in page.locator(".highlight:not(.doc-signature, .language-pycon):visible").all():
+            block.scroll_into_view_if_needed()  # seen, it gets its button
             block.locator("button[data-md-type=copy]").click()
             copied = page.evaluate("navigator.clipboard.readText()")
             assert copied.strip() == block.locator("code").text_content().strip()

@@ -28,7 +28,10 @@ for (const stepper of document.querySelectorAll(".stepper")) {
     places.forEach(({ line, element, t: own }, place) => {
       line.classList.toggle("line--on", line === current);
       // Initialize stays; of the iterations, the current one is there as far as it got.
-      element.style.display = own === 0 || own === Math.max(t, 1) ? "block" : "none";
+      const there = own === 0 || own === Math.max(t, 1);
+      const later = there && element.querySelector("noscript"); // text, for a browser with scripts
+      if (later) element.innerHTML = later.textContent;
+      element.style.display = there ? "block" : "none";
       element.style.visibility = place <= at ? "visible" : "hidden";
     });
     rows.forEach((row, index) =>
