@@ -288,6 +288,8 @@ def test_the_stepper_computes_the_worked_numbers(open_page, path):
         if page.locator(f"#worked-numbers-{name.lower().replace(' ', '-')}").count():
             page.click(f"label[for=worked-numbers-{name.lower().replace(' ', '-')}]")
         stepper = page.locator(".stepper").nth(index)
+        stepper.scroll_into_view_if_needed()  # near, it is made of elements
+        stepper.locator(".line").first.wait_for()
         lines = rule_of(name).lines(rule_of(name).variables[0])
         # What is repeated is shown twice, the first time and the last.
         lines = [line for line in lines for _ in range(2 if line.repeat else 1)]

@@ -1,7 +1,7 @@
 // Walks through the lines of a rule, iteration by iteration: the line being computed is marked, its
 // value in the table above too. What is not yet computed is not yet there.
 
-for (const stepper of document.querySelectorAll(".stepper")) {
+function walk(stepper) {
   const [start, back, forward] = stepper.querySelectorAll(".stepper-bar button");
   const status = stepper.querySelector("[role=status]");
   const lines = [...stepper.querySelectorAll(".line")];
@@ -28,10 +28,7 @@ for (const stepper of document.querySelectorAll(".stepper")) {
     places.forEach(({ line, element, t: own }, place) => {
       line.classList.toggle("line--on", line === current);
       // Initialize stays; of the iterations, the current one is there as far as it got.
-      const there = own === 0 || own === Math.max(t, 1);
-      const later = there && element.querySelector("noscript"); // text, for a browser with scripts
-      if (later) element.innerHTML = later.textContent;
-      element.style.display = there ? "block" : "none";
+      element.style.display = own === 0 || own === Math.max(t, 1) ? "block" : "none";
       element.style.visibility = place <= at ? "visible" : "hidden";
     });
     rows.forEach((row, index) =>
@@ -57,3 +54,24 @@ for (const stepper of document.querySelectorAll(".stepper")) {
   // At the end of the first iteration, which is what stands here without a script.
   show(places.filter(({ t }) => t <= 1).length - 1);
 }
+
+// A browser that runs scripts takes what stands there without one for text; near the window and on
+// paper it becomes elements.
+const near = new IntersectionObserver(
+  (entries) => entries.forEach(({ target, isIntersecting }) => isIntersecting && make(target)),
+  { rootMargin: "100%" },
+);
+
+function make(stepper) {
+  const kept = stepper.querySelector("noscript");
+  if (!kept) return;
+  stepper.innerHTML = kept.textContent;
+  walk(stepper);
+  stepper.dispatchEvent(new Event("made", { bubbles: true }));
+}
+
+const makeAll = () => document.querySelectorAll(".stepper").forEach(make);
+const paper = matchMedia("print");
+if (paper.matches) makeAll();
+paper.addEventListener("change", makeAll);
+document.querySelectorAll(".stepper").forEach((stepper) => near.observe(stepper));
