@@ -55,23 +55,4 @@ function walk(stepper) {
   show(places.filter(({ t }) => t <= 1).length - 1);
 }
 
-// A browser that runs scripts takes what stands there without one for text; near the window and on
-// paper it becomes elements.
-const near = new IntersectionObserver(
-  (entries) => entries.forEach(({ target, isIntersecting }) => isIntersecting && make(target)),
-  { rootMargin: "100%" },
-);
-
-function make(stepper) {
-  const kept = stepper.querySelector("noscript");
-  if (!kept) return;
-  stepper.innerHTML = kept.textContent;
-  walk(stepper);
-  stepper.dispatchEvent(new Event("made", { bubbles: true }));
-}
-
-const makeAll = () => document.querySelectorAll(".stepper").forEach(make);
-const paper = matchMedia("print");
-if (paper.matches) makeAll();
-paper.addEventListener("change", makeAll);
-document.querySelectorAll(".stepper").forEach((stepper) => near.observe(stepper));
+document.addEventListener("made", ({ target }) => target.matches(".stepper") && walk(target));

@@ -9,6 +9,7 @@
   function open(chosen) {
     const name = nameOf(chosen);
     for (const input of document.querySelectorAll(INPUTS)) if (nameOf(input) === name) input.checked = true;
+    for (const block of document.querySelectorAll(".tabbed-block")) if (block.checkVisibility()) make(block);
     __md_set("__tabs", [...new Set([name, ...(__md_get("__tabs") || [])])]);
     markPills();
   }
@@ -24,6 +25,7 @@
 
   // The words of a search hit may stand in a tab that is not shown, of the section it leads to.
   function openHit(words, heading) {
+    makeAll();
     const found = (block) => {
       const text = join(fold(block.textContent));
       return words.filter((word) => text.includes(word)).length;
