@@ -9,7 +9,6 @@
   function open(chosen) {
     const name = nameOf(chosen);
     for (const input of document.querySelectorAll(INPUTS)) if (nameOf(input) === name) input.checked = true;
-    for (const block of document.querySelectorAll(".tabbed-block")) if (block.checkVisibility()) make(block);
     __md_set("__tabs", [...new Set([name, ...(__md_get("__tabs") || [])])]);
     markPills();
   }
@@ -25,7 +24,6 @@
 
   // The words of a search hit may stand in a tab that is not shown, of the section it leads to.
   function openHit(words, heading) {
-    makeAll();
     const found = (block) => {
       const text = join(fold(block.textContent));
       return words.filter((word) => text.includes(word)).length;
@@ -43,10 +41,14 @@
   function follow() {
     const words = fold(new URLSearchParams(location.search).get("h") || "").match(/\S+/g);
     const place = target();
+    if (words || place) {
+      // What stands before a place has to have its size before one goes there.
+      makeAll();
+      document.querySelector("article").classList.add("whole");
+    }
     if (place?.matches(INPUTS)) open(place);
     else if (words) openHit(words, place || document.body);
-    // What was opened may have moved the place that the address names.
-    if (words || place?.matches(INPUTS)) place?.scrollIntoView();
+    place?.scrollIntoView();
     markPills();
   }
 
