@@ -158,7 +158,10 @@ def stepper(rule: Rule, moments: list, rows: list[str]) -> list[str]:
         moments: what its `trace` gave.
         rows: the quantities of the table above, so that a line finds its cell.
     """
-    made = ["///// html | div.stepper", "", "/// html | p.stepper-bar", BAR, "///", ""]
+    # Most elements of a page stand here: a browser that runs scripts has them as text until they
+    # are near.
+    made = ["////// html | div.stepper", "", "///// html | noscript", "    markdown: block", ""]
+    made += ["/// html | p.stepper-bar", BAR, "///", ""]
     for section, runs in (("initialize", moments[:1]), ("iteration", moments[1:])):
         if any(moment.lines for moment in runs):
             made += cell("section", SECTIONS[section])
@@ -168,9 +171,10 @@ def stepper(rule: Rule, moments: list, rows: list[str]) -> list[str]:
             made += [f"//// html | div.line[data-row='{row}'][data-meaning=\"{meaning}\"]", ""]
             made += [f"${statement.latex}$", ""]
             for moment, line in zip(runs, same, strict=True):
-                made += cell(f"numbers[data-t='{moment.t}']", f"${worked(line)}$")
+                numbers = worked(line).removeprefix(f"{statement.target} ")
+                made += cell(f"numbers[data-t='{moment.t}']", f"${numbers}$")
             made += ["////", ""]
-    return [*made, "/////"]
+    return [*made, "/////", "", "//////"]
 
 
 def first_and_last(lines: list) -> list:

@@ -4,6 +4,7 @@ The first line of a page names them; each variety becomes a pill in the heading 
 tab everywhere on the page, and each tab set of the page has these tabs, in this order.
 """
 
+import itertools
 import re
 import xml.etree.ElementTree as etree
 from pathlib import Path
@@ -94,6 +95,8 @@ class TabsTreeprocessor(Treeprocessor):
         for _, tabs in sets:
             for label in tabs.findall("div[@class='tabbed-labels']/label"):
                 label.set("class", hue("".join(label.itertext())))
+            for closed in tabs.findall("div/div[@class='tabbed-block']")[1:]:
+                put_off(closed)
         names = self.md.names
         if names:
             self.check(names, sets)
@@ -131,6 +134,20 @@ class TabsTreeprocessor(Treeprocessor):
                     f"{title}, but there are no tabs under: {', '.join(missing)}\n"
                     f"  Give each a section `## NAME` with the tabs {', '.join(names)}."
                 )
+
+
+def put_off(block: etree.Element) -> None:
+    """Put the formulas of a closed tab where only `later.js`, or a browser without scripts, looks.
+
+    They are thousands of elements, and most readers never open the tab.
+    """
+    children = list(block)
+    block[:] = []
+    for heavy, group in itertools.groupby(
+        children, lambda child: child.get("class") in ("formula", "differs")
+    ):
+        place = etree.SubElement(block, "noscript") if heavy else block
+        place.extend(group)
 
 
 def top_level_sets(element: etree.Element, section: str = ""):

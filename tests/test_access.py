@@ -17,6 +17,8 @@ THIN_OUT = """() => {
     const programs = [...document.querySelectorAll("pre > code")];
     for (const program of programs.slice(3)) program.textContent = program.textContent;
 }"""
+# What is far from the window is not laid out until it comes near.
+ALL_SEEN = "* { content-visibility: visible !important }"
 LOOK = """async (rules) => {
     const options = { resultTypes: ["violations"], selectors: false };
     if (rules) options.runOnly = { type: "rule", values: rules };
@@ -35,6 +37,9 @@ def test_axe_finds_nothing_on_any_page(browser, address, site):
         page.set_viewport_size({"width": 390, "height": 900})
         page.goto(f"{address}/{path.removesuffix('index.html')}", wait_until="load")
         page.evaluate(ALL_TABS)
+        page.emulate_media(media="print")  # paper has it all
+        page.emulate_media(media="screen")
+        page.add_style_tag(content=ALL_SEEN)
         page.add_script_tag(path=AXE)
         page.wait_for_timeout(100)  # what is too wide is looked for when it is drawn
         page.evaluate("async () => { await document.fonts.ready }")
@@ -47,6 +52,78 @@ def test_axe_finds_nothing_on_any_page(browser, address, site):
         found += [f"{path}, dark: {one}" for one in page.evaluate(LOOK, ["color-contrast"])]
     context.close()
     assert found == []
+
+
+# The contrast of all text that is seen, glyphs, programs and marks included, which axe is not asked
+# about or gives up on: each pair of a text's colour and what it lies on, once.
+PAIRS = """() => {
+    const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const pixel = (layers) => {
+        for (const layer of layers) {
+            context.fillStyle = layer;
+            context.fillRect(0, 0, 1, 1);
+        }
+        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const light = (rgb) => {
+        const linear = c => c < 0.04 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = rgb.map(c => linear(c / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const grounds = new Map([[null, ["white"]]]);
+    const ground = (element) => {
+        if (!grounds.has(element)) {
+            const own = getComputedStyle(element).backgroundColor;
+            const around = ground(element.parentElement);
+            grounds.set(element, own === "rgba(0, 0, 0, 0)" ? around : [...around, own]);
+        }
+        return grounds.get(element);
+    };
+    const pairs = new Map();
+    for (const element of document.querySelectorAll("article *, .symbol-note *")) {
+        const own = [...element.childNodes].filter(one => one.nodeType === 3);
+        if (!own.some(one => /[^\\s\u200b]/.test(one.data))) continue;
+        if (element.closest(".katex-mathml, script, noscript, [aria-disabled]")) continue;
+        if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+        const style = getComputedStyle(element);
+        const color = element.closest("svg") ? style.fill : style.color;
+        if (color === "none") continue;
+        const key = [color, ...ground(element)].join();
+        if (!pairs.has(key)) pairs.set(key, [color, ground(element), element]);
+    }
+    return [...pairs.values()].map(([color, under, element]) => {
+        const [text, below] = [pixel([...under, color]), pixel(under)].map(light);
+        const contrast = (Math.max(text, below) + 0.05) / (Math.min(text, below) + 0.05);
+        return [contrast, element.outerHTML.slice(0, 120), under.at(-1)];
+    });
+}"""
+# What is marked when one points or walks.
+MARKED = """() => {
+    const all = (what) => document.querySelectorAll(what);
+    const mark = (what, name) => all(what).forEach(one => one.classList.add(name));
+    mark(".symbol:not(.symbol .symbol)", "symbol--on");
+    mark(".line", "line--on");
+    mark("td:has(.math)", "cell--on");
+    document.querySelector(".symbol-note")?.classList.add("symbol-note--on");
+}"""
+
+
+@pytest.mark.parametrize(
+    "path", ["", "adam/", "nadam/", "muon/", "choose/", "notebooks/adam_can_fail/"]
+)
+def test_all_text_stands_out_from_what_it_lies_on(open_page, path):
+    page = open_page(path, reduced_motion="reduce")
+    page.emulate_media(media="print")
+    page.emulate_media(media="screen")
+    page.evaluate(ALL_TABS)
+    looks = []
+    for mark in ("() => {}", MARKED):
+        page.evaluate(mark)
+        for scheme in ("default", "slate"):
+            page.evaluate(f"document.body.dataset.mdColorScheme = '{scheme}'")
+            looks += [(scheme, *pair) for pair in page.evaluate(PAIRS)]
+    assert len(looks) > 10
+    assert [look for look in looks if look[1] < 4.5] == []
 
 
 # Where the keyboard is: in the window, and marked, by itself or by its label.

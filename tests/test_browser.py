@@ -108,6 +108,29 @@ def test_without_script_all_is_there_and_tabs_work(open_page):
     assert shown(page, "Whose claims these are")
 
 
+def test_formulas_wait_until_they_are_near(open_page):
+    page = open_page("nadam/", width=390)
+    # All of them are three times as many, and cost a phone seconds.
+    assert page.evaluate("document.querySelectorAll('*').length") < 12_000
+    block = page.locator("#formula ~ .tabbed-set .tabbed-block").nth(2)
+    assert block.locator(".formula").count() == 0
+    page.click("label[for=formula-amsgrad]")
+    expect(block.locator(".formula").first).to_be_visible()
+    expect(block.locator(".math[tabindex]").first).to_be_visible()
+
+
+@pytest.mark.parametrize("place", ["formula-adopt", "worked-numbers-adamw", "references"])
+def test_a_link_into_a_page_lands_there_and_stays(open_page, place):
+    page = open_page(f"adam/#{place}")
+    landed = f"""() => {{
+        const place = document.getElementById("{place}");
+        const top = (place.labels?.[0] ?? place).getBoundingClientRect().top;
+        return 0 <= top && top < innerHeight;
+    }}"""
+    page.wait_for_timeout(500)  # what is near has been made and laid out
+    assert page.evaluate(landed)
+
+
 def test_print_shows_every_tab_under_its_name(open_page):
     page = open_page("adam/")
     page.emulate_media(media="print")
@@ -179,6 +202,7 @@ def test_what_the_copy_button_copies_runs(open_page, path, tmp_path):
         if name:
             page.click(f"label[for=formula-{name}]")
         for block in page.locator(".highlight:not(.doc-signature, .language-pycon):visible").all():
+            block.scroll_into_view_if_needed()  # seen, it gets its button
             block.locator("button[data-md-type=copy]").click()
             copied = page.evaluate("navigator.clipboard.readText()")
             assert copied.strip() == block.locator("code").text_content().strip()
@@ -282,6 +306,8 @@ def test_the_stepper_computes_the_worked_numbers(open_page, path):
         if page.locator(f"#worked-numbers-{name.lower().replace(' ', '-')}").count():
             page.click(f"label[for=worked-numbers-{name.lower().replace(' ', '-')}]")
         stepper = page.locator(".stepper").nth(index)
+        stepper.scroll_into_view_if_needed()  # near, it is made of elements
+        stepper.locator(".line").first.wait_for()
         lines = rule_of(name).lines(rule_of(name).variables[0])
         # What is repeated is shown twice, the first time and the last.
         lines = [line for line in lines for _ in range(2 if line.repeat else 1)]

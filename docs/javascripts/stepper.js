@@ -1,7 +1,7 @@
 // Walks through the lines of a rule, iteration by iteration: the line being computed is marked, its
 // value in the table above too. What is not yet computed is not yet there.
 
-for (const stepper of document.querySelectorAll(".stepper")) {
+function walk(stepper) {
   const [start, back, forward] = stepper.querySelectorAll(".stepper-bar button");
   const status = stepper.querySelector("[role=status]");
   const lines = [...stepper.querySelectorAll(".line")];
@@ -54,3 +54,5 @@ for (const stepper of document.querySelectorAll(".stepper")) {
   // At the end of the first iteration, which is what stands here without a script.
   show(places.filter(({ t }) => t <= 1).length - 1);
 }
+
+document.addEventListener("made", ({ target }) => target.matches(".stepper") && walk(target));

@@ -31,19 +31,20 @@
   }
 
   const symbolAt = (event) => event.target.closest?.(".katex-html .symbol");
-  for (const formula of document.querySelectorAll(".math:has(.symbol)")) {
-    formula.tabIndex = 0;
-    formula.addEventListener("focus", () => shown || show(formula.querySelector(".katex-html .symbol")));
-    formula.addEventListener("blur", () => show(null));
-    formula.addEventListener("keydown", (event) => {
-      const symbols = [...formula.querySelectorAll(".katex-html .symbol")];
-      const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (event.key === "Escape") show(null);
-      if (!move) return;
-      event.preventDefault();
-      show(symbols[(symbols.indexOf(shown) + move + symbols.length) % symbols.length]);
-    });
-  }
+  const symbolsOf = (event) => [...(event.target.closest?.(".math")?.querySelectorAll(".katex-html .symbol") ?? [])];
+  const reach = (part) => part.querySelectorAll(".math:has(.symbol)").forEach((formula) => (formula.tabIndex = 0));
+  reach(document);
+  document.addEventListener("made", (event) => reach(event.target));
+  document.addEventListener("focusin", (event) => shown || show(symbolsOf(event)[0]));
+  document.addEventListener("focusout", () => show(null));
+  document.addEventListener("keydown", (event) => {
+    const symbols = symbolsOf(event);
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (event.key === "Escape") show(null);
+    if (!move || !symbols.length) return;
+    event.preventDefault();
+    show(symbols[(symbols.indexOf(shown) + move + symbols.length) % symbols.length]);
+  });
   document.addEventListener("pointerover", (event) => {
     const symbol = symbolAt(event);
     if (symbol) show(symbol);
