@@ -1,5 +1,6 @@
 """What a search engine and a shared link say of a page: its first English sentence, if any."""
 
+import functools
 import re
 from html.parser import HTMLParser
 
@@ -36,6 +37,7 @@ class Paragraphs(HTMLParser):
             self.texts[self.language][-1] += data
 
 
+@functools.lru_cache(maxsize=1000)  # a served page that did not change is not read again
 def first_sentence(html: str) -> str | None:
     """Return the first sentence of a page's text, and those after it that fit.
 

@@ -3,8 +3,8 @@ r"""Marks on parts of a formula: `\htmlClass{NAME}{PART}`, which the eye sees an
 On the page of an optimizer each known symbol is marked, so that pointing at it tells its meaning.
 """
 
+import functools
 import re
-from collections.abc import Iterable
 
 from optimizers.formula import FormulaError, occurrences
 from optimizers.formula.symbols import SYMBOLS, symbols_for
@@ -29,7 +29,8 @@ def group_end(tex: str, start: int) -> int:
     return len(tex)
 
 
-def mark_symbols(tex: str, names: Iterable[str] = ()) -> str:
+@functools.cache  # a page that is served is made again with mostly the same formulas
+def mark_symbols(tex: str, names: tuple[str, ...] = ()) -> str:
     r"""Mark the symbols of a formula with their places in the table of symbols.
 
     Args:

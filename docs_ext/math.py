@@ -75,7 +75,7 @@ def render(tex: str, display: bool = False, copied: str | None = None) -> str:
 class MathTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
         self.marked: set[int] = set()
-        self.own = names_of([name for name in self.md.names if name in OPTIMIZERS])
+        self.own = tuple(names_of([name for name in self.md.names if name in OPTIMIZERS]))
         for parent in root.iter():
             line = is_formula_line(parent)
             if line:
