@@ -1,6 +1,7 @@
 """One kernel for all tensors of a group, made from the formula: what it serves, and its launch.
 
 Example:
+    >>> import torch
     >>> from optimizers import Adam
     >>> weight = torch.ones(2, dtype=torch.complex64, requires_grad=True)
     >>> weight.grad = torch.ones_like(weight)
