@@ -100,14 +100,16 @@ def walks(
 
 
 def number(value: float) -> str:
-    """A positive number as a table has it: two digits that count, and no powers of ten.
+    """A positive number as a table has it: two digits that count, all before the point, no powers.
 
     Example:
-        >>> number(0.000123), number(2), number(160), number(1e-9)
-        ('0.00012', '2.0', '160', '< 0.000001')
+        >>> number(0.000123), number(2), number(267), number(1e-9)
+        ('0.00012', '2.0', '267', '< 0.000001')
     """
     if value < LEAST:
         return f"< {LEAST:.6f}"
+    if value >= 100:
+        return f"{value:.0f}"
     return np.format_float_positional(value, 2, unique=False, fractional=False).rstrip(".")
 
 

@@ -250,17 +250,17 @@ def launch(each, places, numbers, dtype, device):
     table[:, 2:] = places.addresses.T[tensors] + starts[:, None] * places.sizes
     # Whoever is free takes the next piece: a thread that comes late holds nobody up.
     job = np.array([0, len(table), each.address, table.shape[1], table.ctypes.data])
-    job, take_part = job.ctypes.data, worker(dtype)
+    place, take_part = job.ctypes.data, worker(dtype)
     threads = min(torch.get_num_threads(), max(1, int(lengths.sum()) // PIECE))
     # A forked process has no threads of torch's; OpenMP would wait for them for ever.
     if threads > 1 and on_threads_of_torch and os.getpid() == PROCESS:
-        on_threads_of_torch(take_part, job, threads, 0)
+        on_threads_of_torch(take_part, place, threads, 0)
         return
-    others = [Thread(target=take_part, args=(job,)) for _ in range(threads - 1)]
+    others = [Thread(target=take_part, args=(place,)) for _ in range(threads - 1)]
     for thread in others:
         thread.start()
     try:
-        take_part(job)
+        take_part(place)
     finally:
         # Nobody may go on while the memory is being written to.
         for thread in others:

@@ -1,6 +1,7 @@
 """What a kernel made from a formula computes, serves and refuses, and what can go wrong."""
 
 import copy
+import ctypes
 import importlib
 import os
 import pickle
@@ -235,6 +236,23 @@ def test_as_many_threads_as_torch_may_use_give_the_same_numbers(monkeypatch, of_
     _numba.pieces.cache_clear()
     assert asked == ([threads] * 3 * 3 if of_torch and threads > 1 else [])
     assert len(started) == (0 if of_torch else 3 * 3 * (threads - 1))
+
+
+def test_what_threads_read_is_kept_while_they_read_it(monkeypatch):
+    seen = []
+
+    def take_part(place):
+        before = ctypes.string_at(place, 40)
+        others = [np.full(5, -1) for _ in range(100)]  # would take the place of what was let go
+        seen.append(len(others) and ctypes.string_at(place, 40) == before)
+
+    params = weights((9,))
+    optimizer = Adam(params, fused=True)
+    give(params, 0)
+    optimizer.step()
+    monkeypatch.setattr(_numba, "worker", lambda dtype: take_part)
+    optimizer.step()
+    assert seen == [True]
 
 
 def test_an_interrupt_waits_for_the_other_threads(monkeypatch):
