@@ -2,6 +2,7 @@ import torch
 
 from optimizers import Signum
 
+torch.set_default_dtype(torch.float64)  # so that all processors print the same digits
 torch.manual_seed(0)
 inputs = torch.randn(256, 8)
 targets = inputs.sin().sum(dim=1, keepdim=True)
