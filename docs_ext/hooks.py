@@ -1,6 +1,5 @@
 """What only a MkDocs hook can do: name the line of a broken link, read notebooks, finish a site."""
 
-import functools
 import logging
 import re
 from html import escape
@@ -64,15 +63,10 @@ def on_config(config):
     config.site_dir = str(swap.aside(Path(config.site_dir)))
 
 
-@functools.cache  # a changed module starts the server anew
-def scripts():
-    return laboratory.scripts()
-
-
 def on_files(files, config):
     slips.check_files(files)
     try:
-        printed = scripts()
+        printed = laboratory.scripts()
     except FormulaError as error:
         raise PageError(str(error)) from None
     for path, text in printed.items():

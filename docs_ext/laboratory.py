@@ -4,6 +4,7 @@ What runs there is printed from what was read: the rules from the optimizers' fo
 from theirs. The form, with every control in it, is written here; scripts bring it to life.
 """
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -138,6 +139,7 @@ def hyperparameters(name: str) -> list[dict]:
     return sorted(found, key=lambda one: (order[one["key"].partition(".")[0]], one["key"]))
 
 
+@functools.cache  # a changed module starts the server anew
 def scripts() -> dict[str, str]:
     """Return the modules that a build prints: one for each optimizer, and one with the losses.
 

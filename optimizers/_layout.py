@@ -42,8 +42,7 @@ def sort(params, states, names, remembered):
         grads = [param.grad for param in params]
         columns = [params, grads, *([state[name] for state in states] for name in names)]
         # Nearly always; and this takes a fifth of the time of looking at one after the other.
-        if places := alike(columns, remembered.get("places")):
-            remembered["places"] = places.lasting()
+        if places := alike(columns, remembered):
             return {kind_of(params[0]): (params, states, places)}, [], None
     batches, others, why = {}, [], None
     for param, state in zip(params, states, strict=True):
@@ -98,14 +97,14 @@ class Places(NamedTuple):
         return self.counts.tobytes() + np.delete(self.addresses, 1, axis=0).tobytes()
 
 
-def alike(columns, known):
+def alike(columns, remembered):
     """The places of tensors, if all are ordinary ones of one kind, in order and without gaps.
 
     Args:
         columns: the tensors of each quantity.
-        known: where parameters and states were when they were last found to be so. If they still
-            are there, little can have changed but the gradients, which are new in each step; and
-            looking takes most of the time of a step of many small tensors.
+        remembered: where parameters and states were when they were last found to be so; changed
+            here. If they still are there, little can have changed but the gradients, which are new
+            in each step; and looking takes most of the time of a step of many small tensors.
 
     Returns:
         None if one is not.
@@ -135,10 +134,14 @@ def alike(columns, known):
     ):
         return None
     places = Places.of(columns)
-    if places.lasting() == known:
-        return places
-    kept = (regular(column, COMPUTES[dtype]) for column in states)
-    return places if regular(params, dtype) and all(kept) else None
+    lasting = places.lasting()
+    if lasting != remembered.get("places"):
+        if not regular(params, dtype):
+            return None
+        if not all(regular(column, COMPUTES[dtype]) for column in states):
+            return None
+        remembered["places"] = lasting
+    return places
 
 
 def oddity(row):

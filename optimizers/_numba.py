@@ -6,7 +6,7 @@ Addresses are numbers here: a kernel walks the memory of a tensor, whatever its 
 import ctypes
 import math
 import os
-from functools import cache
+from functools import cache, lru_cache
 from threading import Thread
 
 import numpy as np
@@ -212,7 +212,7 @@ def worker(dtype):
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(compiled.address)
 
 
-@cache
+@lru_cache  # with other gradients missing in each step, it would grow without end
 def pieces(counts):
     """Of the pieces of some tensors the tensor, the first element, and how many elements."""
     tensors = np.repeat(np.arange(len(counts)), [-(-n // PIECE) for n in counts])

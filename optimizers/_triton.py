@@ -1,7 +1,7 @@
 """Runs the printed kernels on CUDA devices: what they are made of, and their launch."""
 
 from ctypes import c_float
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ def count(addresses):
     return np.array([cell.value for cell in cells])
 
 
-@cache
+@lru_cache  # with other gradients missing in each step, it would grow without end
 def blocks_of(counts, device):
     """For each program its tensor and its place among those of the tensor."""
     programs = [-(-n // BLOCK) for n in counts]

@@ -38,7 +38,7 @@ def test_a_table_has_the_numbers_of_its_drawing(name):
             # A path is drawn point by point, all else above what its row is about.
             nearest = int(at) if name == "paths" else np.abs(line[:, 0] - at).argmin()
             drawn = line[nearest] if name == "paths" else line[nearest, 1:]
-            # Half of the last digit; a number without a point may have been rounded to tens.
+            # Half of the last digit.
             half = 0.51 * 10.0 ** -len(cell.rpartition(".")[2]) if "." in cell else 0.5
             assert numbers(cell) == pytest.approx(list(drawn), abs=half), (about, cell)
 

@@ -253,14 +253,7 @@ def test_divergence_and_nonsense_are_said(open_page):
     page = open_page("lab/")
     go(page, "#loss=rosenbrock&on=Adam,Gradient%20Descent")
     assert said(page).endswith("Gradient Descent diverges at iteration 2.")
-    for wrong in (
-        "loss=none",
-        "on=Adamm",
-        "start=1",
-        "steps=0",
-        "Adam.betas.0=1",
-        "Adam.beta=0",
-    ):
+    for wrong in ("loss=none", "on=Adamm", "start=1", "steps=0", "Adam.betas.0=1", "Adam.beta=0"):
         go(page, f"#on=Adam&{wrong}" if not wrong.startswith("on=") else f"#{wrong}")
         assert said(page).startswith(f"The address asks for “{wrong}”, which is not here.")
 
