@@ -1,11 +1,13 @@
 """Measures what a step costs, here and elsewhere, and writes results/cost.json.
 
     make bench
+    python -m benchmarks.cost --device cuda
 
 Steps of one algorithm are measured in turn, in one process, and the median of each is kept: what
-else the machine does meets all of them alike.
+else the machine does meets all of them alike. What is measured on a GPU goes to a file of its own.
 """
 
+import argparse
 import ctypes
 import datetime
 import importlib.util
@@ -29,13 +31,20 @@ from tqdm import tqdm
 from optimizers import OPTIMIZERS, _fused, _layout
 from optimizers.formula import read, rule_of
 
-RESULTS = Path(__file__).parent / "results" / "cost.json"
+RESULTS = Path(__file__).parent / "results"
 TURNS = 9
 # Tensors, and elements of each: a model of 30 million parameters, and many small tensors.
 CASES = {"large": (100, 300_000), "small": (500, 1000)}
 # How cost grows: parameters in all, in 100 tensors.
 SIZES = [10**4, 10**5, 10**6, 10**7, 10**8]
 GROWING = ("Adam", "ADOPT")
+# On a GPU, a model of a thousand million, and those whose states its memory holds at once.
+HUGE = (100, 10_000_000)
+LARGEST = {
+    "Adam": [("here", "fused"), ("torch.optim", "fused"), ("torch.optim", "foreach")],
+    "AdamW": [("here", "fused"), ("torch.optim", "fused"), ("torch.optim", "foreach")],
+    "ADOPT": [("here", "fused"), ("torch-adopt", "foreach")],
+}
 # A step that moves as many bytes as one that keeps so many values, and only adds.
 FLOORS = [
     "$W := W + dW$",
@@ -59,8 +68,8 @@ def timm_adopt():
     return importlib.import_module("timm.optim.adopt").Adopt
 
 
-def contenders():
-    """By algorithm: whose class, how it computes, what makes it of parameters."""
+def contenders(device):
+    """By algorithm: whose class, how it computes on a device, what makes it of parameters."""
     found = {}
     for name, entry in OPTIMIZERS.items():
         # What a matrix costs does not follow from how many numbers it has.
@@ -80,9 +89,11 @@ def contenders():
         if cls := getattr(torch.optim, theirs, None):
             for how in ("plain", "foreach", "fused"):
                 flag = {"foreach": how == "foreach", **({"fused": True} if how == "fused" else {})}
+                make = partial(cls, lr=1e-3, **options, **flag)
+                weight = torch.ones(1, device=device, requires_grad=True)
+                weight.grad = torch.ones_like(weight)
                 try:
-                    make = partial(cls, lr=1e-3, **options, **flag)
-                    make([torch.ones(1, requires_grad=True)])
+                    make([weight]).step()
                 except (TypeError, RuntimeError):
                     continue  # torch.optim has no such path
                 rows.append(("torch.optim", how, make))
@@ -93,6 +104,26 @@ def contenders():
         found["ADOPT"].append(("timm", how, partial(timm, **flag)))
         found["ADOPT"].append(("pytorch-optimizer", how, partial(pytorch_optimizer.ADOPT, **flag)))
     return found
+
+
+class Copy:
+    """Steps that only move the bytes, on a GPU: copies of a fixed part of its memory."""
+
+    PART = 2**30
+
+    def __init__(self, params, states):
+        moved = (3 + 2 * states) * sum(param.nbytes for param in params)
+        self.times, rest = divmod(moved // 2, self.PART)
+        self.source = torch.ones(self.PART, dtype=torch.uint8, device="cuda")
+        self.target = torch.empty_like(self.source)
+        self.rest = self.source[:rest], self.target[:rest]
+        self.state = {}
+
+    def step(self):
+        for _ in range(self.times):
+            self.target.copy_(self.source)
+        source, target = self.rest
+        target.copy_(source)
 
 
 class Floor:
@@ -108,6 +139,7 @@ class Floor:
         self.states = [{"step": torch.zeros(())} for _ in params]
         kept = [[torch.zeros_like(one) for one in params] for _ in range(states)]
         self.columns = [params, [one.grad for one in params], *kept]
+        self.state = {}
 
     def step(self):
         kind = self.columns[0][0].dtype, self.columns[0][0].device
@@ -115,17 +147,28 @@ class Floor:
         _fused.run(self.kernel, self.group, self.states, kind, places)
 
 
-def parameters(tensors, elements):
+def parameters(tensors, elements, device):
     """Parameters with gradients."""
     torch.manual_seed(0)
-    params = [torch.randn(elements).requires_grad_() for _ in range(tensors)]
+    params = [torch.randn(elements, device=device).requires_grad_() for _ in range(tensors)]
     for param in params:
-        param.grad = torch.randn(elements)
+        param.grad = torch.randn_like(param)
     return params
 
 
-def peak(step):
+def wait(device):
+    """Until a device has done what it was told to."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def peak(step, device):
     """The most memory, in bytes, that a step takes beside what is there already."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step()
+        return torch.cuda.max_memory_allocated() - before
     status = Path("/proc/self/status")
 
     def kilobytes(name):
@@ -141,7 +184,7 @@ def peak(step):
         return None  # not Linux
 
 
-def measure(rows, tensors, elements, states):
+def measure(rows, tensors, elements, states, device):
     """The contenders of one algorithm, in turn.
 
     Args:
@@ -149,24 +192,29 @@ def measure(rows, tensors, elements, states):
         tensors: how many parameters.
         elements: how many numbers in each.
         states: how many values the algorithm keeps for each number.
+        device: where, "cpu" or "cuda".
 
     Returns:
         A row of results for each, the floor's last.
     """
-    params = parameters(tensors, elements)
+    params = parameters(tensors, elements, device)
     running = [(by, how, make(params)) for by, how, make in rows]
-    running.append(("floor", "fused", Floor(params, states)))
+    floor = Copy if device == "cuda" else Floor
+    running.append(("floor", "fused", floor(params, states)))
     times, extra = [[] for _ in running], []
     for _, _, optimizer in running:
         for _ in range(3):  # makes the state, compiles, finds its memory
             optimizer.step()
-        extra.append(peak(optimizer.step))
-    repeats = max(1, min(50, 2_000_000 // (tensors * elements)))
+        extra.append(peak(optimizer.step, device))
+    # On a GPU it is the calls that take the time, whatever their tensors' size.
+    repeats = 5 if device == "cuda" else max(1, min(50, 2_000_000 // (tensors * elements)))
     for _ in range(TURNS):
         for index, (_, _, optimizer) in enumerate(running):
+            wait(device)
             begin = time.perf_counter()
             for _ in range(repeats):
                 optimizer.step()
+            wait(device)
             times[index].append((time.perf_counter() - begin) / repeats)
     floor = median(times[-1])
     return [
@@ -189,15 +237,21 @@ def measure(rows, tensors, elements, states):
 
 def state_bytes(optimizer, elements):
     """The bytes of state for each number."""
-    if isinstance(optimizer, Floor):
-        return 0
     values = [value for state in optimizer.state.values() for value in state.values()]
     held = [one for one in values if isinstance(one, torch.Tensor) and one.dim()]
     return round(sum(one.nbytes for one in held) / elements, 3)
 
 
-def machine():
+def machine(device):
     """What it was measured on."""
+    if device == "cuda":
+        card = torch.cuda.get_device_properties(0)
+        return {
+            "processor": card.name,
+            "cores": card.multi_processor_count,
+            "gigabytes": round(card.total_memory / 2**30),
+            "system": f"{platform.system()} {platform.machine()}, CUDA {torch.version.cuda}",
+        }
     try:
         text = Path("/proc/cpuinfo").read_text()
         processor = text.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
@@ -215,34 +269,52 @@ def machine():
     }
 
 
+def plan(found, device):
+    """What is measured: the case, the algorithm, tensors, elements of each, the contenders."""
+    for case, sizes in CASES.items():
+        for name, rows in found.items():
+            yield case, name, *sizes, rows
+    if device == "cuda":
+        for name, chosen in LARGEST.items():
+            yield "huge", name, *HUGE, [row for row in found[name] if row[:2] in chosen]
+        return
+    room = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    largest = 10**8 if room > 14e9 else 10**7
+    for size in SIZES:
+        for name in GROWING if size <= largest else ():
+            whose = ("here", "torch.optim", "torch-adopt")
+            yield "grow", name, 100, size // 100, [row for row in found[name] if row[0] in whose]
+
+
 def main():
     """Measure everything and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    device = parser.parse_args().device
+    if device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device: torch sees no GPU here; use cpu")
     warnings.simplefilter("ignore")  # torch's, about names that the others still use
-    found, rows, where = contenders(), [], machine()
-    largest = 10**8 if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > 14e9 else 10**7
-    plan = [("case", case, name) for case in CASES for name in found]
-    plan += [("grow", size, name) for size in SIZES if size <= largest for name in GROWING]
-    for kind, which, name in (bar := tqdm(plan)):
-        bar.set_description(f"{name} {which}")
-        tensors, elements = CASES[which] if kind == "case" else (100, which // 100)
-        chosen = found[name]
-        if kind == "grow":
-            chosen = [one for one in chosen if one[0] in ("here", "torch.optim", "torch-adopt")]
+    rows, where = [], machine(device)
+    for case, name, tensors, elements, chosen in (bar := tqdm([*plan(contenders(device), device)])):
+        bar.set_description(f"{name} {case}")
         states = len(OPTIMIZERS[name].optimizer.state_names)
-        for row in measure(chosen, tensors, elements, states):
-            rows.append({"name": name, "case": which if kind == "case" else "grow", **row})
-    packages = ["torch", "numpy", "numba", "torch-adopt", "timm", "pytorch-optimizer"]
+        for row in measure(chosen, tensors, elements, states, device):
+            rows.append({"name": name, "case": case, **row})
+    compiler = "triton" if device == "cuda" else "numba"
+    packages = ["torch", "numpy", compiler, "torch-adopt", "timm", "pytorch-optimizer"]
     results = {
         "date": datetime.date.today().isoformat(),
         "machine": where,
         "versions": {one: version(one).partition("+")[0] for one in packages},
         "rows": rows,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / ("cost.json" if device == "cpu" else "cost-cuda.json")
     text = ",\n".join(json.dumps(row) for row in rows)
     head = json.dumps({key: value for key, value in results.items() if key != "rows"}, indent=1)
-    RESULTS.write_text(f'{head[:-2]},\n "rows": [\n{text}\n]}}\n', encoding="utf-8")
-    print(f"written: {RESULTS}, {len(rows)} rows; `make serve` shows them on the page of costs")
+    path.write_text(f'{head[:-2]},\n "rows": [\n{text}\n]}}\n', encoding="utf-8")
+    shown = "; `make serve` shows them on the page of costs" if device == "cpu" else ""
+    print(f"written: {path}, {len(rows)} rows{shown}")
 
 
 if __name__ == "__main__":

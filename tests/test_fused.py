@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from itertools import product
 
 import numpy as np
 import pytest
@@ -676,33 +677,38 @@ def test_an_interrupted_first_compile_leaves_everything_as_it_was(monkeypatch, t
     _fused.kernel_of.cache_clear()
 
 
-ON_TRITON = """
-import torch
-from optimizers import OPTIMIZERS, _fused
-from tests import cases
-from tests.conftest import ROOT
-_fused.COMPILERS["cpu"] = "triton"
-# The interpreter may cut what it should round to a half: a unit in the last place.
-BOUNDS = {torch.float64: 1e-14, torch.float32: 1e-6, torch.bfloat16: 2**-7, torch.float16: 2**-10}
-for name in filter(cases.has_kernel, OPTIMIZERS):
-    for dtype, bound in BOUNDS.items():
+# Triton's interpreter may cut what it should round to a half: a unit in the last place.
+NEAR = {torch.float64: 1e-14, torch.float32: 1e-6, torch.bfloat16: 2**-7, torch.float16: 2**-10}
+
+
+def compare_on_triton(device, elements=(5, 3000, 0)):
+    """Hold the kernels that Triton compiles against the plain path."""
+    for name, (dtype, bound) in product(filter(cases.has_kernel, OPTIMIZERS), NEAR.items()):
         torch.manual_seed(0)
         options = cases.RICH[name][0]
-        params = [torch.randn(n, dtype=dtype).requires_grad_() for n in (5, 3000, 0)]
+        params = [torch.randn(n, dtype=dtype, device=device).requires_grad_() for n in elements]
         others = [param.detach().clone().requires_grad_() for param in params]
         optimizer = OPTIMIZERS[name].optimizer(params, fused=True, **options)
         plain = OPTIMIZERS[name].optimizer(others, fused=False, **options)
         for _ in range(3):
-            for param, other in zip(params, others):
+            for param, other in zip(params, others, strict=True):
                 param.grad = other.grad = torch.randn_like(param)
             optimizer.step()
             plain.step()
-            for param, other in zip(params, others):
-                say = lambda text: f"{name}: {text}"
-                torch.testing.assert_close(param, other, rtol=bound, atol=min(bound, 1e-6), msg=say)
+            for param, other in zip(params, others, strict=True):
+                torch.testing.assert_close(
+                    param, other, rtol=bound, atol=min(bound, 1e-6), msg=f"{name}: {{}}".format
+                )
                 # What is cut must not add up: where it changes a sign, all that follows is changed.
                 other.data.copy_(param)
-        assert [state["step"].item() for state in optimizer.state.values()] == [3.0] * 3
+        assert [state["step"].item() for state in optimizer.state.values()] == [3.0] * len(params)
+
+
+ON_TRITON = """
+from optimizers import _fused
+from tests.test_fused import compare_on_triton
+_fused.COMPILERS["cpu"] = "triton"
+compare_on_triton("cpu")
 """
 
 
@@ -714,3 +720,27 @@ def test_the_kernel_of_a_gpu_computes_the_same_in_tritons_interpreter():
         command, env=environment, text=True, capture_output=True, timeout=120, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+@pytest.mark.parametrize("elements", [(5, 3000, 0), (16, 4096)], ids=["uneven", "even"])
+def test_the_kernel_computes_the_same_on_a_gpu(elements):
+    compare_on_triton("cuda", elements)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_step_on_a_gpu_is_one_launch_for_each_dtype():
+    params = [
+        torch.ones(n, dtype=dtype, device="cuda", requires_grad=True)
+        for dtype in (torch.float32, torch.bfloat16)
+        for n in (1, 3000, 100_000)
+    ]
+    for param in params:
+        param.grad = torch.ones_like(param)
+    optimizer = ADOPT(params, fused=True)
+    for _ in range(3):
+        optimizer.step()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as seen:
+        optimizer.step()
+    kernels = [one.name for one in seen.events() if "mem" not in one.name.lower()]
+    assert kernels.count("each") == 2, kernels

@@ -57,12 +57,13 @@ KEPT = {kept!r}
 
 @triton.jit
 def each(
-    blocks, counts, addresses, numbers, tensors, words: tl.constexpr, BLOCK: tl.constexpr
+    blocks, counts, addresses, numbers, tensors,
+    words: tl.constexpr, EVEN: tl.constexpr, BLOCK: tl.constexpr
 ):
     # Of a block its tensor, where in it, and the direction with what `once` has returned.
     tensor = tl.load(blocks + 2*tl.program_id(0))
     i = tl.load(blocks + 2*tl.program_id(0) + 1).to(tl.int64)*BLOCK + tl.arange(0, BLOCK)
-    inside = i < tl.load(counts + tensor)
+    inside = i < tl.multiple_of(tl.load(counts + tensor), EVEN)
 {body}
 '''
 
@@ -279,7 +280,8 @@ def triton(names, numbers, lines, values):
     for i, one in enumerate(names):
         of = "words" if i < 2 else f"tl.{values['dtype']}"
         body += [
-            f"{one}s = tl.load(addresses + {i}*tensors + tensor).to(tl.pointer_type({of})) + i",
+            f"{one}s = tl.load(addresses + {i}*tensors + tensor).to(tl.pointer_type({of}))",
+            f"{one}s = tl.multiple_of({one}s, EVEN) + i",
             f"{one} = tl.load({one}s, inside).to(tl.{values['dtype']})",
         ]
     body += ["grad = direction*grad", *lines]
