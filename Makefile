@@ -50,10 +50,11 @@ audit-deps: setup
 experiment: setup
 	python -m benchmarks.experiment
 
-# Lighthouse on every page, as a phone sees it: some minutes, and 180 MB from npm the first time.
+# Lighthouse on every page, or on that of ONLY=adam, as a phone sees it: some minutes, and 180 MB
+# from npm the first time.
 audit: build
 	test -d node_modules/lighthouse || npm ci --no-progress
-	python -m tests.audit site
+	python -m tests.audit site $(ONLY)
 
 # Photographs of the pages, to be looked at: two widths, light and dark.
 screenshots: build

@@ -89,10 +89,12 @@ def generate(folder: Path, pages: int) -> None:
     nav = ["nav:", "  - Home: index.md"]
     for number in range(pages):
         name = f"page-{number:03}.md"
-        (docs / name).write_text(texts[number % len(REAL)], encoding="utf-8")
+        # What figures show is said with the page's number: none is taken from another page.
+        text = texts[number % len(REAL)].replace("![", f"![{number}. ")
+        (docs / name).write_text(text, encoding="utf-8")
         nav.append(f"  - {name}")
     config = (folder / "mkdocs.yml").read_text(encoding="utf-8")
-    config = re.sub(r"nav:\n(?:  - .*\n)+", "\n".join([*nav, ""]), config, count=1)
+    config = re.sub(r"nav:\n(?: .*\n)+", "\n".join([*nav, ""]), config, count=1)
     (folder / "mkdocs.yml").write_text(config, encoding="utf-8")
 
 

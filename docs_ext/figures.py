@@ -5,6 +5,7 @@ serves light and dark, and its labels are text. Some of the numbers that it is d
 below it as a table.
 """
 
+import functools
 import io
 import re
 import xml.etree.ElementTree as etree
@@ -323,7 +324,8 @@ FIGURES = {
 }
 
 
-def with_table(url: str, names: list[str], description: str) -> tuple[str, str]:
+@functools.lru_cache(maxsize=100)  # while the site is served, a page is made again and again
+def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str, str]:
     """Draw a figure for a page.
 
     Args:
@@ -421,7 +423,7 @@ class FigureTreeprocessor(Treeprocessor):
             raise PageError(f"{where}: no figure `{name}`; there are: {', '.join(FIGURES)}")
         if not text:
             raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{url})")
-        svg, table = with_table(url, self.md.names, text)
+        svg, table = with_table(url, tuple(self.md.names), text)
         parent.clear()
         parent.tag = "figure"
         parent.text = self.md.htmlStash.store(svg)

@@ -1,5 +1,6 @@
 """Whose work a site contains and is built with, and on what terms."""
 
+import functools
 import json
 import re
 from importlib.metadata import PackageNotFoundError, distribution, metadata
@@ -9,12 +10,18 @@ from .source import ROOT
 
 
 def write(site: Path) -> None:
-    """Write `licences.txt`: the licences of what is in the site, and what it was built with."""
+    """Write `licences.txt`."""
+    (site / "licences.txt").write_text(text(), encoding="utf-8")
+
+
+@functools.cache
+def text() -> str:
+    """The licences of what is in the site, and of what it was built with."""
     own = (ROOT / "LICENSE").read_text(encoding="utf-8")
     parts = ["What this site contains", "", "== Pages, package and programs", "", own]
     for name in json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]:
-        text = (ROOT / "node_modules" / name / "LICENSE").read_text(encoding="utf-8")
-        parts += [f"== {name}", "", text]
+        terms = (ROOT / "node_modules" / name / "LICENSE").read_text(encoding="utf-8")
+        parts += [f"== {name}", "", terms]
     theme = distribution("mkdocs-material").read_text("licenses/LICENSE")
     parts += ["== mkdocs-material", "", theme, "What it was built with", ""]
     for name in re.findall(
@@ -29,7 +36,7 @@ def write(site: Path) -> None:
         if path and "license" in package:
             name = path.rpartition("node_modules/")[2]
             parts.append(f"{name} {package['version']}: {package['license']}")
-    (site / "licences.txt").write_text("\n".join([*parts, ""]), encoding="utf-8")
+    return "\n".join([*parts, ""])
 
 
 def licence(name: str) -> str:

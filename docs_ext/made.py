@@ -52,8 +52,9 @@ def kernel(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 def optimizer_classes(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """The documentation of every PyTorch class, by mkdocstrings."""
-    classes = [entry.optimizer for entry in OPTIMIZERS.values()]
-    return [f"::: optimizers.{one.__name__}\n" for one in classes]
+    first, *others = [f"::: optimizers.{entry.optimizer.__name__}" for entry in OPTIMIZERS.values()]
+    # The first is in view at once, the others become elements later.
+    return [first, "    options: { extra: { far: false } }", *others]
 
 
 def numpy_steps(md: Markdown, argument: str, body: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ tab everywhere on the page, and each tab set of the page has these tabs, in this
 import itertools
 import re
 import xml.etree.ElementTree as etree
+from collections.abc import Callable
 from pathlib import Path
 
 from markdown import Extension, Markdown
@@ -95,8 +96,10 @@ class TabsTreeprocessor(Treeprocessor):
         for _, tabs in sets:
             for label in tabs.findall("div[@class='tabbed-labels']/label"):
                 label.set("class", hue("".join(label.itertext())))
-            for closed in tabs.findall("div/div[@class='tabbed-block']")[1:]:
-                put_off(closed)
+            first, *closed = tabs.findall("div/div[@class='tabbed-block']")
+            put_off(first, is_far)
+            for block in closed:
+                put_off(block, is_heavy)
         names = self.md.names
         if names:
             self.check(names, sets)
@@ -136,18 +139,35 @@ class TabsTreeprocessor(Treeprocessor):
                 )
 
 
-def put_off(block: etree.Element) -> None:
-    """Put the formulas of a closed tab where only `later.js`, or a browser without scripts, looks.
+def put_off(block: etree.Element, of: Callable[[etree.Element], bool]) -> None:
+    """Put some of a tab where only `later.js`, or a browser without scripts, looks.
 
-    They are thousands of elements, and most readers never open the tab.
+    Formulas are thousands of elements, and most readers never open most tabs.
     """
     children = list(block)
     block[:] = []
-    for heavy, group in itertools.groupby(
-        children, lambda child: child.get("class") in ("formula", "differs")
-    ):
+    for heavy, group in itertools.groupby(children, of):
         place = etree.SubElement(block, "noscript") if heavy else block
-        place.extend(group)
+        place.extend(map(scrolling, group) if heavy else group)
+
+
+def is_far(child: etree.Element) -> bool:
+    """Say whether a part of an open tab stands far down on each page."""
+    return child.get("class") == "differs"
+
+
+def is_heavy(child: etree.Element) -> bool:
+    """Say whether a part of a closed tab is made of many elements."""
+    return child.tag == "table" or child.get("class") in ("formula", "differs")
+
+
+def scrolling(element: etree.Element) -> etree.Element:
+    """Wrap a table as Material wraps those that are there when a page is loaded."""
+    if element.tag != "table":
+        return element
+    outer = etree.Element("div", {"class": "md-typeset__scrollwrap"})
+    etree.SubElement(outer, "div", {"class": "md-typeset__table"}).append(element)
+    return outer
 
 
 def top_level_sets(element: etree.Element, section: str = ""):

@@ -1,7 +1,12 @@
 """Lighthouse on every page of the built site, as a phone on a slow network sees it.
 
 `make audit` runs this: it serves the site compressed, as a host would, prints a table, and fails
-where a page is below what is promised.
+where a page is below what is promised. What else the machine does moves a score by 0.05; a page
+that is below is looked at twice more, and the medians count.
+
+Lighthouse slows the processor down by 4, which makes a phone of middling speed of a fast desktop.
+A slower machine is slowed down less, in proportion to its speed, as Lighthouse's own page on
+throttling asks for.
 """
 
 import gzip
@@ -14,10 +19,13 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from statistics import median
 
 from .conftest import FLAGS, ROOT, chrome
 
 LEAST = {"performance": 0.97, "accessibility": 1, "best-practices": 1, "seo": 1}
+# By Lighthouse's index of speed: a fast desktop has 1500 to 2000.
+FAST, SLOWDOWN = 1750, 4
 COMPRESSED = {".html", ".css", ".js", ".json", ".svg", ".txt", ".xml"}
 
 
@@ -59,8 +67,8 @@ def serve(site: Path) -> tuple[ThreadingHTTPServer, str]:
     return server, f"http://127.0.0.1:{server.server_port}/"
 
 
-def scores(url: str, report: Path) -> tuple[dict[str, float], list[str]]:
-    """Return what Lighthouse gives a page, and the audits that cost it points."""
+def lighthouse(url: str, report: Path, *options: str) -> dict:
+    """Return what Lighthouse says of a page."""
     command = [
         "node",
         str(ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"),
@@ -68,11 +76,31 @@ def scores(url: str, report: Path) -> tuple[dict[str, float], list[str]]:
         "--quiet",
         "--output=json",
         f"--output-path={report}",
-        f"--only-categories={','.join(LEAST)}",
-        f"--chrome-flags={' '.join(FLAGS)}",
+        # Without a window, Chromium holds back the first picture of a page for a second or two.
+        f"--chrome-flags={' '.join([*FLAGS, '--disable-features=PaintHolding'])}",
+        *options,
     ]
     subprocess.run(command, check=True, env=os.environ | {"CHROME_PATH": chrome() or ""})
-    told = json.loads(report.read_text(encoding="utf-8"))
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+def slowdown(url: str, report: Path) -> float:
+    """Return by how much this machine has to be slowed down, and say why."""
+    looks = [lighthouse(url, report, "--only-categories=performance") for _ in range(3)]
+    index = median(look["environment"]["benchmarkIndex"] for look in looks)
+    times = round(max(1, min(SLOWDOWN, SLOWDOWN * index / FAST)), 2)
+    print(f"Speed index of this machine {index:.0f}: slowed down by {times}\n")
+    return times
+
+
+def scores(url: str, report: Path, times: float) -> tuple[dict[str, float], list[str]]:
+    """Return what Lighthouse gives a page, and the audits that cost it points."""
+    told = lighthouse(
+        url,
+        report,
+        f"--only-categories={','.join(LEAST)}",
+        f"--throttling.cpuSlowdownMultiplier={times}",
+    )
     lost = [
         one["id"]
         for category in told["categories"].values()
@@ -84,18 +112,29 @@ def scores(url: str, report: Path) -> tuple[dict[str, float], list[str]]:
     return {name: told["categories"][name]["score"] for name in LEAST}, lost
 
 
-def main(site: Path) -> int:
+def judged(url: str, report: Path, times: float) -> tuple[dict[str, float], list[str]]:
+    """Return the same, of a page that is below what is promised the medians of three looks."""
+    got, lost = scores(url, report, times)
+    if any(got[name] < least for name, least in LEAST.items()):
+        looks = [got, *(scores(url, report, times)[0] for _ in range(2))]
+        got = {name: median(look[name] for look in looks) for name in LEAST}
+    return got, lost
+
+
+def main(site: Path, *only: str) -> int:
     server, address = serve(site)
-    below = 0
+    report, below = Path(tempfile.mkdtemp()) / "report.json", 0
+    times = slowdown(address, report)
     print(f"{'':42}" + "".join(f"{name:>16}" for name in LEAST))
-    with tempfile.TemporaryDirectory() as folder:
-        for page in sorted(site.rglob("index.html")):
-            path = page.parent.relative_to(site).as_posix().strip(".")
-            url = f"{address}{path}/" if path else address
-            got, lost = scores(url, Path(folder) / "report.json")
-            below += any(got[name] < least for name, least in LEAST.items())
-            row = "".join(f"{got[name]:16.2f}" for name in LEAST)
-            print(f"{path or 'home':42}{row}  {' '.join(lost)}", flush=True)
+    for page in sorted(site.rglob("index.html")):
+        path = page.parent.relative_to(site).as_posix().strip(".")
+        if only and path not in only:
+            continue
+        url = f"{address}{path}/" if path else address
+        got, lost = judged(url, report, times)
+        below += any(got[name] < least for name, least in LEAST.items())
+        row = "".join(f"{got[name]:16.2f}" for name in LEAST)
+        print(f"{path or 'home':42}{row}  {' '.join(lost)}", flush=True)
     server.shutdown()
     if below:
         print(f"{below} pages are below {LEAST}", file=sys.stderr)
@@ -103,4 +142,4 @@ def main(site: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

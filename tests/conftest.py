@@ -163,6 +163,7 @@ def open_page(browser, address):
         page = context.new_page()
         watch(page, host)
         page.goto(f"{host}/{path}", wait_until="networkidle")
+        page.wait_for_load_state()  # a busy machine rests for longer in the middle of a page
         return page
 
     yield open_page

@@ -36,11 +36,12 @@ def test_axe_finds_nothing_on_any_page(browser, address, site):
     for path in pages:
         page.set_viewport_size({"width": 390, "height": 900})
         page.goto(f"{address}/{path.removesuffix('index.html')}", wait_until="load")
+        page.add_script_tag(path=AXE)
+        found += [f"{path}: {one}" for one in page.evaluate(LOOK, ["target-size"])]
         page.evaluate(ALL_TABS)
         page.emulate_media(media="print")  # paper has it all
         page.emulate_media(media="screen")
         page.add_style_tag(content=ALL_SEEN)
-        page.add_script_tag(path=AXE)
         page.wait_for_timeout(100)  # what is too wide is looked for when it is drawn
         page.evaluate("async () => { await document.fonts.ready }")
         page.wait_for_timeout(50)

@@ -72,6 +72,24 @@ def test_a_choice_is_synchronized_and_remembered(open_page):
     assert chosen(page) == tabs("adamw")
 
 
+def test_a_choice_is_synchronized_before_material_has_started(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/bundle.*.js", lambda route: route.abort())
+    page.goto(f"{address}/adam/")
+    page.click("label[for=example-adamw]")
+    assert chosen(page) == tabs("adamw")
+    page.reload()
+    assert chosen(page) == tabs("adamw")
+    context.close()
+
+
+def test_an_address_that_cannot_be_decoded_does_no_harm(open_page):
+    page = open_page("adam/#100%")
+    page.click("h1 >> text={ADOPT}")
+    assert chosen(page) == tabs("adopt")
+
+
 def test_a_link_to_a_tab_opens_it_and_is_remembered(open_page):
     page = open_page("adam/#formula-adopt")
     assert chosen(page) == tabs("adopt")

@@ -49,7 +49,7 @@ def test_the_words_of_a_figure_have_its_numbers():
     for page in (ROOT / "docs").glob("*.md"):
         source = page.read_text(encoding="utf-8")
         for words, url in re.findall(r"!\[(.+)\]\(figure:(.+)\)", source):
-            _, table = figures.with_table(url, names_on(page), words)
+            _, table = figures.with_table(url, tuple(names_on(page)), words)
             known = [LOSSES["ravine"].lr, *numbers(url), *numbers(re.sub("<.+?>", " ", table))]
             for word in re.findall(r"\d+\.\d+", words):
                 digits = len(word.partition(".")[2])

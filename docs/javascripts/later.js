@@ -1,8 +1,9 @@
-// The build puts most formulas of closed tabs, and the walks through rules, into <noscript>: a browser
-// that runs scripts takes them for text, and here they become elements when they are near the window,
-// on paper, or searched.
+// The build puts most formulas of closed tabs, the walks through rules, and most of the API into
+// <noscript>: a browser that runs scripts takes them for text, and here they become elements when
+// they are near the window, on paper, or searched; and all of them when a key is pressed or the
+// window is left, for the Tab key or the browser's own search may come next.
 
-const PLACES = ".stepper, .tabbed-block";
+const PLACES = ".stepper, .tabbed-block, .doc-contents";
 
 function make(place) {
   const kept = place.querySelectorAll(":scope > noscript");
@@ -17,6 +18,9 @@ const near = new IntersectionObserver(
   { rootMargin: "100%" },
 );
 document.querySelectorAll(PLACES).forEach((place) => near.observe(place));
+
+addEventListener("keydown", makeAll, { once: true });
+addEventListener("blur", makeAll, { once: true });
 
 const paper = matchMedia("print");
 if (paper.matches) makeAll();

@@ -5,7 +5,6 @@ function walk(stepper) {
   const [start, back, forward] = stepper.querySelectorAll(".stepper-bar button");
   const status = stepper.querySelector("[role=status]");
   const lines = [...stepper.querySelectorAll(".line")];
-  const rows = stepper.parentElement.querySelectorAll("tbody tr");
   const numbers = (line) => [...line.querySelectorAll(".numbers")];
   // Every line at every moment, in the order in which they are computed.
   const places = lines
@@ -31,7 +30,7 @@ function walk(stepper) {
       element.style.display = own === 0 || own === Math.max(t, 1) ? "block" : "none";
       element.style.visibility = place <= at ? "visible" : "hidden";
     });
-    rows.forEach((row, index) =>
+    stepper.parentElement.querySelectorAll("tbody tr").forEach((row, index) =>
       [...row.cells].forEach((cell, column) =>
         cell.classList.toggle("cell--on", index === Number(current.dataset.row) && column === t + 1)));
     for (const button of [start, back]) button.setAttribute("aria-disabled", at === 0);

@@ -4,7 +4,15 @@
 (() => {
   const INPUTS = ".tabbed-set > input";
   const nameOf = (input) => document.querySelector(`label[for="${input.id}"]`).textContent.trim();
-  const target = () => document.getElementById(decodeURIComponent(location.hash.slice(1)));
+
+  // The browser's own :target is not yet known while a page is loaded.
+  function target() {
+    try {
+      return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    } catch {
+      return null; // a % that stands for nothing
+    }
+  }
 
   function open(chosen) {
     const name = nameOf(chosen);
@@ -59,7 +67,8 @@
     history.replaceState({}, "", pill.hash);
     open(target());
   });
-  document.addEventListener("change", markPills);
+  // Material does so too, but not before it has started.
+  document.addEventListener("change", (event) => event.target.matches(INPUTS) && open(event.target));
   addEventListener("hashchange", follow);
   follow();
 

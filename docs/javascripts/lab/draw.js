@@ -50,13 +50,20 @@ export function placing(loss, steps, width, height) {
 }
 
 // Bands of equal loss, shaded from paper to a faint ink, a line between each two. The lines are as
-// wide everywhere: how fast the level changes from pixel to pixel says how near a line is.
-export function relief(loss, steps, width, height, ratio, paint) {
+// wide everywhere: how fast the level changes from pixel to pixel says how near a line is. It takes
+// a phone a quarter of a second, in pieces between which the page answers.
+export async function relief(loss, steps, width, height, ratio, paint) {
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   const place = placing(loss, steps, width, height);
   const level = new Float32Array(w * h);
-  let most = 0;
+  let most = 0, until = performance.now() + 5;
+  const breathe = async () => {
+    if (performance.now() < until) return;
+    await new Promise((done) => setTimeout(done));
+    until = performance.now() + 5;
+  };
   for (let j = 0, k = 0; j < h; j++) {
+    await breathe();
     for (let i = 0; i < w; i++, k++) {
       level[k] = loss.mean(place.back((i + 0.5) / ratio, (j + 0.5) / ratio));
       if (level[k] > most) most = level[k];
@@ -66,13 +73,18 @@ export function relief(loss, steps, width, height, ratio, paint) {
   const sorted = level.filter((_, k) => k % 97 === 0).sort();
   const bend = most / Math.max(sorted[sorted.length >> 1], most * 1e-6);
   const scale = LEVELS / Math.log(1 + bend * bend);
-  for (let k = 0; k < level.length; k++) level[k] = scale * Math.log(1 + (bend * bend * level[k]) / most);
+  for (let j = 0, k = 0; j < h; j++) {
+    await breathe();
+    for (; k < w * (j + 1); k++) level[k] = scale * Math.log(1 + (bend * bend * level[k]) / most);
+  }
   const [paper, faint] = [channels(paint.paper), channels(paint.faint)];
   const image = new ImageData(w, h);
   for (let j = 0, k = 0; j < h; j++) {
+    await breathe();
     for (let i = 0; i < w; i++, k++) {
       const here = level[k];
-      const slope = Math.hypot(here - level[i ? k - 1 : k + 1], here - level[j ? k - w : k + w]);
+      const [beside, above] = [level[i ? k - 1 : k + 1], level[j ? k - w : k + w]];
+      const slope = Math.sqrt((here - beside) ** 2 + (here - above) ** 2);
       const off = Math.abs(here - Math.round(here)) / Math.max(slope, 1e-6) / ratio;
       const line = here > 0.5 ? Math.max(0, 1 - off) : 0;
       const shade = 0.6 * (Math.floor(here) / LEVELS);
@@ -125,7 +137,7 @@ const near = (value) => Math.min(Math.max(value, -1e4), 1e4);
 export function drawMap(canvas, paint, picture, loss, state, runs) {
   const { pen, width, height } = fit(canvas);
   const place = placing(loss, state.steps, width, height);
-  pen.drawImage(picture, 0, 0, width, height);
+  if (picture) pen.drawImage(picture, 0, 0, width, height);
   const at = (run, t) => {
     const [x, y] = place.flat ? [t, run.points[t][0]] : run.points[t];
     return [near(place.x(x)), near(place.y(y))];

@@ -178,7 +178,13 @@ function draw() {
   const { width, height, ratio } = fit(canvas);
   const steps = loss.view.length === 1 ? state.steps : 0;
   const made = [state.loss, steps, width, height, ratio, paint.paper].join();
-  if (relieved?.made !== made) relieved = { made, picture: relief(loss, steps, width, height, ratio, paint) };
+  if (relieved?.made !== made) {
+    const mine = (relieved = { made });
+    mine.ready = relief(loss, steps, width, height, ratio, paint).then((picture) => {
+      mine.picture = picture;
+      if (relieved === mine) draw();
+    });
+  }
   drawMap(canvas, paint, relieved.picture, loss, state, runs);
   for (const plot of plots) drawPlot(plot, paint, words[plot.dataset.plot], state, runs, plot.dataset.plot);
 }
@@ -188,8 +194,9 @@ let resting;
 function rest() {
   status.ariaBusy = "true";
   clearTimeout(resting);
-  resting = setTimeout(() => {
-    if (playing) return;
+  const mine = (resting = setTimeout(async () => {
+    await relieved?.ready;
+    if (playing || mine !== resting) return;
     const at = (one) => Math.min(state.t, one.points.length - 1);
     const gone = (one) => one.diverged && state.t >= one.diverged;
     const best = runs.filter((one) => !gone(one)).sort((one, other) => one.losses[at(one)] - other.losses[at(other)])[0];
@@ -212,7 +219,7 @@ function rest() {
     }));
     history.replaceState(history.state, "", address());
     status.ariaBusy = "false";
-  }, 120);
+  }, 120));
 }
 
 const rules = {};
@@ -354,7 +361,8 @@ fields.python.addEventListener("click", () => {
   const options = runs.map(({ name }) => ({ name, hyper: optionsOf(name) }));
   save(new Blob([python(losses[state.loss], { ...state, runs: options }, here())]), "py");
 });
-fields.png.addEventListener("click", () => {
+fields.png.addEventListener("click", async () => {
+  await relieved?.ready;
   const paint = colours(form);
   const parts = [canvas, ...plots];
   const width = canvas.width;
