@@ -147,8 +147,10 @@ def put_off(block: etree.Element, of: Callable[[etree.Element], bool]) -> None:
     children = list(block)
     block[:] = []
     for heavy, group in itertools.groupby(children, of):
-        place = etree.SubElement(block, "noscript") if heavy else block
-        place.extend(map(scrolling, group) if heavy else group)
+        if heavy:
+            etree.SubElement(block, "noscript").extend(map(scrolling, group))
+        else:
+            block.extend(group)
 
 
 def is_far(child: etree.Element) -> bool:
