@@ -128,6 +128,10 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     moments = rule.trace(param, gradients, **OPTIONS)[:4]
     said = ", ".join(f"${numbers(gradient)}$" for gradient in gradients[: used(rule)])
     quantities = list(dict.fromkeys(latex for moment in moments for latex in moment.values))
+    if not rule.initialize_reads_gradient:
+        # The first gradient is given, and plays no part yet.
+        gradient = next(one.latex for one in rule.symbols.values() if one.code == "grad")
+        del moments[0].values[gradient]
     parameter = rule.variables[0]
     options = {**rule.defaults, **OPTIONS}
     chosen = ", ".join(
@@ -137,7 +141,7 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
         f"{'A matrix' if rule.matrix else 'One weight'} that starts at ${numbers(param)}$, "
         f"with the gradients {said}; {chosen}.",
         "",
-        f"| Quantity | {' | '.join(f'*t* = {moment.t}' for moment in moments)} |",
+        f"| Quantity | {' | '.join(f'*t*&nbsp;=&nbsp;{moment.t}' for moment in moments)} |",
         f"| --- |{' --- |' * len(moments)}",
     ]
     rows = sorted(quantities, key=lambda latex: latex == parameter)

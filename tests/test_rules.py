@@ -61,6 +61,8 @@ def test_worked_numbers_are_those_of_the_numpy_step(site, name):
     for row in rows:
         symbol, *numbers = [latex(cell) for cell in row.split("<td>")]
         table[symbol[0]] = [number[0] if number else None for number in numbers]
+    # Before the first iteration a gradient stands only where the rule reads it.
+    assert (table["dW"][0] is not None) == rule_of(name).initialize_reads_gradient
     codes = {one.latex: one.code for one in rule_of(name).symbols.values()}
     param, gradients = rules.start(rule_of(name))
     state, history = {}, []
