@@ -53,12 +53,12 @@ def with_torch():
 
 
 @pytest.mark.parametrize(("ours", "path", "theirs"), list(with_torch()))
-def test_the_package_prints_what_torch_prints(ours, path, theirs, capsys):
+def test_the_package_prints_what_torch_prints(ours, path, theirs, tmp_path):
     code = path.read_text(encoding="utf-8").replace(
         "from torch.optim import", "from optimizers import"
     )
-    exec(re.sub(rf"\b{theirs}\b", ours, code), {"__name__": "__main__"})
-    assert capsys.readouterr().out == path.with_suffix(".out").read_text(encoding="utf-8")
+    printed = run(re.sub(rf"\b{theirs}\b", ours, code), tmp_path)
+    assert printed == path.with_suffix(".out").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
