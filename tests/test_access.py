@@ -127,8 +127,10 @@ def test_all_text_stands_out_from_what_it_lies_on(open_page, path):
     assert [look for look in looks if look[1] < 4.5] == []
 
 
-# Where the keyboard is: in the window, and marked, by itself or by its label.
-FOCUS = """() => {
+# Where the keyboard is: in the window, and marked, by itself or by its label. What comes into view
+# with it gets its button a moment later.
+FOCUS = """async () => {
+    for (let i = 0; i < 2; i++) await new Promise(done => requestAnimationFrame(done));
     const input = document.activeElement;
     if (input === document.body) return null;
     const marked = [input, ...(input.labels ?? []), input.nextElementSibling].filter(one => {
