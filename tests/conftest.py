@@ -35,11 +35,6 @@ FLAGS = [
 ]
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """With one process for each core, the cores wait for a third of the time."""
-    return os.cpu_count() * 3 // 2
-
-
 def pytest_addoption(parser):
     parser.addoption(
         "--write-outputs", action="store_true", help="write what snippets print to snippets/*.out"
