@@ -121,9 +121,9 @@ def judged(url: str, report: Path, times: float) -> tuple[dict[str, float], list
     return got, lost
 
 
-def main(site: Path, *only: str) -> int:
+def main(site: Path, folder: Path, *only: str) -> int:
     server, address = serve(site)
-    report, below = Path(tempfile.mkdtemp()) / "report.json", 0
+    report, below = folder / "report.json", 0
     times = slowdown(address, report)
     print(f"{'':42}" + "".join(f"{name:>16}" for name in LEAST))
     for page in sorted(site.rglob("index.html")):
@@ -142,4 +142,5 @@ def main(site: Path, *only: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(main(Path(sys.argv[1]), Path(folder), *sys.argv[2:]))

@@ -196,8 +196,7 @@ def test_two_processes_give_what_one_gives(work, tmp_path):
 
 # Checkpoints
 
-# All options at once, `maximize` too; and the learning rate as a tensor.
-CHECKPOINTED = [(name, cases.RICH[name][1]) for name in OPTIMIZERS] + TENSOR_LR[::2]
+CHECKPOINTED = CASES + TENSOR_LR[::2]
 
 
 def feed(model, optimizer, times):
@@ -215,7 +214,7 @@ def feed(model, optimizer, times):
 
 def checkpointed(folder):
     for index, (name, options) in enumerate(CHECKPOINTED):
-        for dtype in (torch.float32, torch.bfloat16) if index % 2 == 1 else (torch.float32,):
+        for dtype in (torch.float32, torch.bfloat16) if index % 3 == 1 else (torch.float32,):
             yield Path(folder) / f"{index}-{dtype}", name, options, dtype
 
 
