@@ -313,8 +313,7 @@ def main():
     text = ",\n".join(json.dumps(row) for row in rows)
     head = json.dumps({key: value for key, value in results.items() if key != "rows"}, indent=1)
     path.write_text(f'{head[:-2]},\n "rows": [\n{text}\n]}}\n', encoding="utf-8")
-    shown = "; `make serve` shows them on the page of costs" if device == "cpu" else ""
-    print(f"written: {path}, {len(rows)} rows{shown}")
+    print(f"written: {path}, {len(rows)} rows; `make serve` shows them on the page of costs")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,31 @@
-"""What a step costs, as `make bench` has measured it: tables, and a figure's numbers."""
+"""What a step costs, as `benchmarks.cost` has measured it: tables, and a figure's numbers."""
 
 import json
+from operator import itemgetter
 
 from markdown import Markdown
 
-from .source import ROOT
+from .source import ROOT, PageError, locate, page_path
 
-FILE = ROOT / "benchmarks" / "results" / "cost.json"
+FILES = {
+    "cpu": ROOT / "benchmarks" / "results" / "cost.json",
+    "cuda": ROOT / "benchmarks" / "results" / "cost-cuda.json",
+}
 HERE = {"here": "this package"}
 HEAD = "| Algorithm | Whose | How | {} | times the floor | extra memory | state per parameter |"
 RULE = "| --- | --- | --- | --: | --: | --: | --: |"
-# What the columns of time say, by case.
-TIME = {"large": "ns per parameter", "small": "µs per tensor"}
 
 
-def measured() -> dict:
+def measured(device: str = "cpu") -> dict:
     """The file of results, or nothing measured."""
-    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"rows": []}
+    file = FILES[device]
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"rows": []}
 
 
-def rows(case: str) -> list[dict]:
+def rows(case: str, device: str = "cpu") -> list[dict]:
     """What was measured of a case, without the floor itself."""
-    return [row for row in measured()["rows"] if row["case"] == case and row["by"] != "floor"]
+    found = measured(device)["rows"]
+    return [row for row in found if row["case"] == case and row["by"] != "floor"]
 
 
 def per_parameter(row: dict) -> float:
@@ -29,19 +33,35 @@ def per_parameter(row: dict) -> float:
     return 1e6 * row["milliseconds"] / (row["tensors"] * row["elements"])
 
 
+def per_tensor(row: dict) -> float:
+    """Microseconds for each tensor."""
+    return 1e3 * row["milliseconds"] / row["tensors"]
+
+
 def cost_table(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """The table of a case: "large" or "small"."""
-    lines = [HEAD.format(TIME[argument]), RULE]
-    for row in rows(argument):
-        time = per_parameter(row)
-        if argument == "small":
-            time = 1e3 * row["milliseconds"] / row["tensors"]
+    """The table of a case: "large" or "small"; "huge cuda" is what a GPU took for it."""
+    case, _, device = argument.partition(" ")
+    known = {key: {row["case"] for row in measured(key)["rows"]} for key in FILES}
+    if case not in known.get(device or "cpu", ()):
+        there = [f"{one} {key}" for key in FILES for one in sorted(known[key])]
+        raise PageError(
+            f"{locate(page_path(md), 'cost-table ' + argument)}: nothing was measured by that "
+            f"name; there are: {', '.join(there).replace(' cpu', '')}; `make bench` measures"
+        )
+    if device:
+        unit, time = "ms per step", itemgetter("milliseconds")
+    elif case == "small":
+        unit, time = "µs per tensor", per_tensor
+    else:
+        unit, time = "ns per parameter", per_parameter
+    lines = [HEAD.format(unit), RULE]
+    for row in rows(case, device or "cpu"):
         extra = row["extra_bytes"]
         cells = [
             row["name"],
             HERE.get(row["by"], row["by"]),
             row["how"],
-            f"{time:.2f}",
+            f"{time(row):.2f}",
             f"{row['to_floor']:.2f}",
             "–" if extra is None else f"{extra / 1e6:.1f} MB",
             f"{row['state_bytes']:g} bytes",
@@ -51,15 +71,16 @@ def cost_table(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 
 def measured_on(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """When, where and with what it was measured."""
-    found = measured()
+    """When, where and with what it was measured: `measured-on`, or `measured-on cuda`."""
+    found = measured(argument or "cpu")
     if not found["rows"]:
         return ["Nothing has been measured yet: run `make bench`."]
     where = found["machine"]
-    text = f"Measured on {found['date']}: {where['processor']}, {where['cores']} cores of which "
-    text += f"{where['threads']} are used, {where['gigabytes']} GB, {where['system']}; "
+    text = f"Measured on {found['date']}: {where['processor']}, {where['cores']} "
+    text += f"cores of which {where['threads']} are used" if "threads" in where else "processors"
+    text += f", {where['gigabytes']} GB, {where['system']}; "
     text += ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    if where["load"] > where["cores"] / 2:
+    if where.get("load", 0) > where["cores"] / 2:
         text += f". The machine was busy with other work (load {where['load']:g}): read the ratios"
     return [f"{text}."]
 
