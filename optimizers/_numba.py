@@ -94,7 +94,10 @@ def square(x):
 
 @njit(**MATH)
 def power(x, exponent):
-    return x**exponent
+    # A power takes longer than all else, and RAdam's exponent, one for all elements, is 0 or 1.
+    if exponent == 1:
+        return x
+    return x**0 if exponent == 0 else x**exponent
 
 
 @njit
@@ -176,39 +179,59 @@ def work(job):
         piece = take(job)
 
 
-def work_on_halves(widen, narrow):
+@njit
+def widen(halves, singles, brain):
+    if brain:
+        from_bfloat16(halves, singles)
+    else:
+        from_float16(halves, singles)
+
+
+@njit
+def narrow(singles, halves, brain):
+    if brain:
+        to_bfloat16(singles, halves)
+    else:
+        to_float16(singles, halves)
+
+
+@njit
+def work_on_halves(job, brain):
     """The same where parameters and gradients are halves, and the kernel takes float32."""
-
-    def work(job):
-        params, grads = np.empty((2, BUFFER), np.float32)
+    params, grads = np.empty((2, BUFFER), np.float32)
+    piece = take(job)
+    while piece < job[1]:
+        row = carray(pointer(job[4]), (job[1], job[3]), np.int64)[piece]
+        at = row[2:].copy()
+        for start in range(0, row[0], BUFFER):
+            n = min(BUFFER, row[0] - start)
+            param = carray(pointer(row[2] + 2 * start), n, np.uint16)
+            grad = carray(pointer(row[3] + 2 * start), n, np.uint16)
+            at[0], at[1] = params.ctypes.data, grads.ctypes.data
+            at[2:] = row[4:] + 4 * start
+            widen(param, params, brain)
+            widen(grad, grads, brain)
+            call(job[2], n, at.ctypes.data, row[1])
+            narrow(params, param, brain)
         piece = take(job)
-        while piece < job[1]:
-            row = carray(pointer(job[4]), (job[1], job[3]), np.int64)[piece]
-            at = row[2:].copy()
-            for start in range(0, row[0], BUFFER):
-                n = min(BUFFER, row[0] - start)
-                param = carray(pointer(row[2] + 2 * start), n, np.uint16)
-                grad = carray(pointer(row[3] + 2 * start), n, np.uint16)
-                at[0], at[1] = params.ctypes.data, grads.ctypes.data
-                at[2:] = row[4:] + 4 * start
-                widen(param, params)
-                widen(grad, grads)
-                call(job[2], n, at.ctypes.data, row[1])
-                narrow(params, param)
-            piece = take(job)
 
-    return work
+
+# Numba keeps on disk what calls functions by name, not what is given them.
+def work_on_bfloat16(job):
+    work_on_halves(job, True)
+
+
+def work_on_float16(job):
+    work_on_halves(job, False)
+
+
+WORK = {"bfloat16": work_on_bfloat16, "float16": work_on_float16}
 
 
 @cache
 def worker(dtype):
     """What a thread calls for parameters of a dtype."""
-    function = work
-    if dtype == "bfloat16":
-        function = work_on_halves(from_bfloat16, to_bfloat16)
-    elif dtype == "float16":
-        function = work_on_halves(from_float16, to_float16)
-    compiled = cached(cfunc, types.void(types.CPointer(int64)))(function)
+    compiled = cached(cfunc, types.void(types.CPointer(int64)))(WORK.get(dtype, work))
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(compiled.address)
 
 

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from optimizers import ADOPT, OPTIMIZERS, Adam, _fused, _numba
 from optimizers.formula import rule_of
 from tests import cases
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 
 # Those whose formula can be a kernel; the others say why not, below.
 NAMES = [name for name in OPTIMIZERS if cases.has_kernel(name)]
@@ -653,6 +653,22 @@ def test_a_kernel_is_kept_for_later_processes_and_made_in_memory_where_it_cannot
     blocked = tmp_path / "blocked"
     blocked.write_text("")
     assert run_program(blocked) == ["True", result]
+
+
+COUNTED = """
+from numba.core import event
+from optimizers import _numba
+with event.install_recorder("numba:compiler_lock") as compiled:
+    for dtype in ("float32", "bfloat16", "float16"):
+        _numba.worker(dtype)
+print(len(compiled.buffer))
+"""
+
+
+def test_what_walks_over_tensors_is_compiled_once_for_all_processes():
+    run(COUNTED, ROOT)
+    # Numba takes its lock a dozen times to find what is kept, and thousands of times to compile.
+    assert int(run(COUNTED, ROOT)) < 100
 
 
 def test_an_interrupted_first_compile_leaves_everything_as_it_was(monkeypatch, tmp_path):
