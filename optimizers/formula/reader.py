@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,9 +106,14 @@ def rule_of(module):
     path = module.__name__.replace(".", "/") + ".py"
     text, line = section_of(Path(module.__file__).read_text(encoding="utf-8"), path)
     states = [name for one in vars(module).values() for name in getattr(one, "state_names", ())]
-    defaults = defaults_of(step)
-    table = symbols_for([*states, *defaults])
-    return read(text, path=path, line=line, symbols=table, defaults=defaults)
+    return known(text, path, line, tuple(states), tuple(defaults_of(step).items()))
+
+
+@lru_cache(maxsize=64)  # it is asked for again and again, and a file may have been changed since
+def known(text, path, line, states, defaults):
+    """The rule of a section that has been read before, or is now."""
+    table = symbols_for([*states, *dict(defaults)])
+    return read(text, path=path, line=line, symbols=table, defaults=dict(defaults))
 
 
 def section_of(text, path):
