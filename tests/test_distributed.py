@@ -212,10 +212,10 @@ def feed(model, optimizer, times):
         optimizer.zero_grad()
 
 
-def checkpointed(folder):
+def checkpointed():
     for index, (name, options) in enumerate(CHECKPOINTED):
         for dtype in (torch.float32, torch.bfloat16) if index % 3 == 1 else (torch.float32,):
-            yield Path(folder) / f"{index}-{dtype}", name, options, dtype
+            yield f"{index}-{dtype}", name, options, dtype
 
 
 def full_values(model, optimizer):
@@ -227,42 +227,54 @@ def full_values(model, optimizer):
 
 
 def save(rank, world, folder):
-    for path, name, options, dtype in checkpointed(folder):
+    # All go into one checkpoint: each takes a while, whatever it holds.
+    trained, states = {}, {}
+    for key, name, options, dtype in checkpointed():
         model = shard(network(dtype), world)
         optimizer = OPTIMIZERS[name].optimizer(taken(name, model), **options)
         feed(model, optimizer, range(3))
-        model_state, state = get_state_dict(model, optimizer)
-        dcp.save({"model": model_state, "optimizer": state}, checkpoint_id=path)
+        trained[key] = model, optimizer
+        states[key] = dict(
+            zip(("model", "optimizer"), get_state_dict(model, optimizer), strict=True)
+        )
+    assert len(states) == len(list(checkpointed()))
+    dcp.save(states, checkpoint_id=folder / "saved")
+    for model, optimizer in trained.values():
         feed(model, optimizer, range(3, 6))
-        values = full_values(model, optimizer)
-        if rank == 0:
-            torch.save(values, path / "expected.pt")
+    values = {key: full_values(*both) for key, both in trained.items()}
+    if rank == 0:
+        torch.save(values, folder / "expected.pt")
 
 
 def resume(rank, world, folder):
-    for path, name, options, dtype in checkpointed(folder):
+    fresh, states = {}, {}
+    for key, name, options, dtype in checkpointed():
         model = network(dtype) if world == 1 else shard(network(dtype), world)
         # Every option has to come from the checkpoint.
         lr = torch.tensor(9.0) if isinstance(options.get("lr"), torch.Tensor) else 9.0
         optimizer = OPTIMIZERS[name].optimizer(taken(name, model), lr=lr)
-        model_state, state = get_state_dict(model, optimizer)
-        loaded = {"model": model_state, "optimizer": state}
-        dcp.load(loaded, checkpoint_id=path)
+        fresh[key] = model, optimizer
+        states[key] = dict(
+            zip(("model", "optimizer"), get_state_dict(model, optimizer), strict=True)
+        )
+    dcp.load(states, checkpoint_id=folder / "saved")
+    expected = torch.load(folder / "expected.pt", weights_only=True)
+    for key, name, options, _ in checkpointed():
+        model, optimizer = fresh[key]
         set_state_dict(
             model,
             optimizer,
-            model_state_dict=loaded["model"],
-            optim_state_dict=loaded["optimizer"],
+            model_state_dict=states[key]["model"],
+            optim_state_dict=states[key]["optimizer"],
         )
         for option, value in options.items():
             assert optimizer.param_groups[0][option] == value, (name, option)
         feed(model, optimizer, range(3, 6))
-        expected = torch.load(path / "expected.pt", weights_only=True)
         values = full_values(model, optimizer)
         # Four parameters; for each that is optimized the step and its state.
         kept = ["step", *optimizer.numbers, *optimizer.state_names]
-        assert len(values) == len(expected) == 4 + len(taken(name, model)) * len(kept)
-        for ours, theirs in zip(values, expected, strict=True):
+        assert len(values) == len(expected[key]) == 4 + len(taken(name, model)) * len(kept)
+        for ours, theirs in zip(values, expected[key], strict=True):
             assert_same(ours, theirs, name, options)
 
 
