@@ -325,7 +325,7 @@ FIGURES = {
 
 
 @functools.lru_cache(maxsize=100)  # while the site is served, a page is made again and again
-def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str, str]:
+def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str, str, Table]:
     """Draw a figure for a page.
 
     Args:
@@ -335,7 +335,7 @@ def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str,
         description: what it shows, for those who do not see it.
 
     Returns:
-        An `<svg>` element, and a closed `<details>` with its numbers; the same bytes each time.
+        An `<svg>` element, the same bytes each time; what its table tells; the table.
     """
     figure, _, query = url.partition("?")
     options: dict[str, dict] = {}
@@ -345,7 +345,7 @@ def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str,
             options.setdefault(one, {})[option] = float(value)
     draw, told = FIGURES[figure]
     svg, table = drawn(lambda: draw(names, options), figure, description)
-    return svg, folded(f"As a table: {told}", table)
+    return svg, f"As a table: {told}", table
 
 
 def drawn(
@@ -407,8 +407,15 @@ def tidy(root: etree.Element, name: str, description: str) -> str:
     return re.sub(r"(?<=[(\"])#(?=[\w.-]+[)\"])", f"#{name}-", drawing)
 
 
+def in_markdown(table: Table) -> list[str]:
+    """The lines of a table for those who read Markdown."""
+    head, *rows = [f"| {' | '.join(row)} |" for row in table]
+    return [head, "| --- " * len(table[0]) + "|", *rows]
+
+
 class FigureTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
+        self.md.drawn = {}
         for above in list(root.iter()):
             for place, parent in enumerate(above):
                 image = parent.find("img")
@@ -423,13 +430,14 @@ class FigureTreeprocessor(Treeprocessor):
             raise PageError(f"{where}: no figure `{name}`; there are: {', '.join(FIGURES)}")
         if not text:
             raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{url})")
-        svg, table = with_table(url, tuple(self.md.names), text)
+        svg, told, table = with_table(url, tuple(self.md.names), text)
         parent.clear()
         parent.tag = "figure"
         parent.text = self.md.htmlStash.store(svg)
         etree.SubElement(parent, "figcaption").text = text
         below = etree.Element("p")  # which Python-Markdown takes away around a block
-        below.text = self.md.htmlStash.store(table)
+        below.text = self.md.htmlStash.store(folded(told, table))
+        self.md.drawn[url] = [told, "", *in_markdown(table)]
         return below
 
 

@@ -58,7 +58,7 @@ def fingerprint(path: Path) -> str:
     """Return what changes with the notebook, with what it reads and with what runs it."""
     names = ("constraints.txt", "docs_ext/figures.py", "docs_ext/notebook.py")
     sources = [path, *(ROOT / name for name in names), *(ROOT / "optimizers").rglob("*.py")]
-    sources += (ROOT / "benchmarks").glob("experiment.*")
+    sources += (ROOT / "benchmarks").glob("experiment*")
     digest = hashlib.sha256(sys.version.encode())
     for source in sorted(sources):
         digest.update(source.read_bytes())

@@ -7,12 +7,15 @@ only named could not be read.
 import html
 import posixpath
 import re
+import xml.etree.ElementTree as etree
 from pathlib import Path
 
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
 
 LINK = re.compile(r"\]\((?P<file>[^)\s:#]+\.(?:md|py))(?=[)#])")
+FIGURE = re.compile(r"^(?P<indent> *)!\[(?P<text>.+)\]\(figure:(?P<url>.+)\)$", re.MULTILINE)
 
 
 class PlainPreprocessor(Preprocessor):
@@ -27,6 +30,19 @@ class PlainPreprocessor(Preprocessor):
                 text = text.replace(f"# {primary}", title, 1)
             self.md.treeprocessors["relpath"].file.page.plain = text.strip() + "\n"
         return lines
+
+
+class FiguresTreeprocessor(Treeprocessor):
+    """Gives a figure's words and numbers for the picture, which only a browser has."""
+
+    def run(self, root: etree.Element) -> None:
+        if "relpath" in self.md.treeprocessors:
+            page = self.md.treeprocessors["relpath"].file.page
+            page.plain = FIGURE.sub(self.told, page.plain)
+
+    def told(self, match: re.Match) -> str:
+        lines = [f"Figure: {match['text']}", "", *self.md.drawn[match["url"]]]
+        return "\n".join(f"{match['indent']}{line}" if line else "" for line in lines)
 
 
 def write(site: Path, config, pages: list) -> None:
@@ -66,6 +82,8 @@ class PlainExtension(Extension):
     def extendMarkdown(self, md: Markdown) -> None:
         # After all that adds to the text (31 and more), before anything takes it apart (30).
         md.preprocessors.register(PlainPreprocessor(md), "plain", 30.5)
+        # After figures are drawn (9).
+        md.treeprocessors.register(FiguresTreeprocessor(md), "plain", 8)
 
 
 def makeExtension(**kwargs) -> PlainExtension:

@@ -97,12 +97,16 @@ def test_the_markdown_of_each_page_stands_beside_it(site, sources):
         text = (site / path / "index.html.md").read_text(encoding="utf-8")
         assert f"/{path}index.html.md)" in listed
         assert not re.search(r"^ *(-+8<-+|::: (?!optimizers\.))", text, re.MULTILINE)
+        assert "](figure:" not in text
         # A formula or a program stands there as it is; a page's link leads to a page.
         assert not re.search(r"\]\([^):]+\.(md|py)[)#]", text)
     adam = (site / "adam" / "index.html.md").read_text(encoding="utf-8")
     assert adam.startswith("# Adam {AdamW} {ADOPT}\n")
     assert r"$V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) dW$" in adam
     assert "optimizer = torch.optim.Adam(" in adam
+    # So do a figure's words and numbers.
+    assert "    Figure: Paths of Adam, AdamW and ADOPT down" in adam
+    assert re.search(r"^    \| Iteration \| Adam \| AdamW \| ADOPT \|$", adam, re.MULTILINE)
 
 
 def test_licences_are_told(site):
