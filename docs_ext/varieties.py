@@ -7,7 +7,6 @@ tab everywhere on the page, and each tab set of the page has these tabs, in this
 import itertools
 import re
 import xml.etree.ElementTree as etree
-from collections.abc import Callable
 from pathlib import Path
 
 from markdown import Extension, Markdown
@@ -22,6 +21,8 @@ TITLE = re.compile(r"^# (?P<primary>[^{}]+?)(?P<varieties>(?: \{[^{}#.:=]+\})*)\
 TAB = re.compile(r'^ *===[!+]* ["“]')
 WHOLE_TAB = re.compile(r'^ *===[!+]* "[^"]+"\s*$')
 SECTIONS = ("Description", "Formula", "Example")
+# They stand so far down that nobody sees them at first.
+FAR = ("What differs", "Worked numbers")
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 
 
@@ -93,13 +94,12 @@ class TabsTreeprocessor(Treeprocessor):
 
     def run(self, root: etree.Element) -> None:
         sets = list(top_level_sets(root))
-        for _, tabs in sets:
+        for section, tabs in sets:
             for label in tabs.findall("div[@class='tabbed-labels']/label"):
                 label.set("class", hue("".join(label.itertext())))
-            first, *closed = tabs.findall("div/div[@class='tabbed-block']")
-            put_off(first, is_far)
-            for block in closed:
-                put_off(block, is_heavy)
+            blocks = tabs.findall("div/div[@class='tabbed-block']")
+            for block in blocks if section in FAR else blocks[1:]:
+                put_off(block)
         names = self.md.names
         if names:
             self.check(names, sets)
@@ -139,28 +139,23 @@ class TabsTreeprocessor(Treeprocessor):
                 )
 
 
-def put_off(block: etree.Element, of: Callable[[etree.Element], bool]) -> None:
-    """Put some of a tab where only `later.js`, or a browser without scripts, looks.
+def put_off(block: etree.Element) -> None:
+    """Put what is heavy in a tab where only `later.js`, or a browser without scripts, looks.
 
     Formulas are thousands of elements, and most readers never open most tabs.
     """
     children = list(block)
     block[:] = []
-    for heavy, group in itertools.groupby(children, of):
+    for heavy, group in itertools.groupby(children, is_heavy):
         if heavy:
             etree.SubElement(block, "noscript").extend(map(scrolling, group))
         else:
             block.extend(group)
 
 
-def is_far(child: etree.Element) -> bool:
-    """Say whether a part of an open tab stands far down on each page."""
-    return child.get("class") == "differs"
-
-
 def is_heavy(child: etree.Element) -> bool:
-    """Say whether a part of a closed tab is made of many elements."""
-    return child.tag == "table" or child.get("class") in ("formula", "differs")
+    """Say whether a part of a tab is made of many elements."""
+    return child.tag in ("table", "details") or child.get("class") in ("formula", "differs")
 
 
 def scrolling(element: etree.Element) -> etree.Element:

@@ -162,8 +162,8 @@ def open_page(browser, address):
             contexts.append(context)
         page = context.new_page()
         watch(page, host)
-        page.goto(f"{host}/{path}", wait_until="networkidle")
-        page.wait_for_load_state()  # a busy machine rests for longer in the middle of a page
+        page.goto(f"{host}/{path}")
+        page.evaluate("async () => { await document.fonts.ready }")
         return page
 
     yield open_page
@@ -194,7 +194,11 @@ def convert():
 
 
 def pytest_collection_modifyitems(items):
-    """Let `-k gradient_descent` find the tests of "Gradient Descent"."""
+    """Let `-k gradient_descent` find the tests of "Gradient Descent"; put those of the site first.
+
+    Test processes start at different places in the list: one builds the site, none waits for it.
+    """
+    items.sort(key=lambda item: "site" not in getattr(item, "fixturenames", ()))
     for item in items:
         params = getattr(item, "callspec", None) and item.callspec.params.values()
         names = {one for one in params or () if isinstance(one, str) and one in OPTIMIZERS}

@@ -164,16 +164,27 @@ def test_print_shows_every_tab_under_its_name(open_page):
         assert label["y"] + label["height"] <= block.bounding_box()["y"] + 1
 
 
+# How much has moved until half a second after the page was there; what, from where and to where.
+MOVED = """() => new Promise(done => {
+    const name = node => node && (node.className || node.nodeName);
+    const place = ({x, y, width, height}) => [x, y, width, height].map(Math.round).join();
+    let sum = 0, seen = [];
+    new PerformanceObserver(list => list.getEntries().forEach(entry => {
+        sum += entry.value;
+        seen.push(...entry.sources.map(({ node, previousRect, currentRect }) =>
+            `${name(node)}: ${place(previousRect)} to ${place(currentRect)}`));
+    })).observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done([sum, seen]), 500);
+})"""
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_scrolls_sideways_and_nothing_moves(open_page, path, width):
     page = open_page(path, width=width)
-    moved = page.evaluate(
-        """() => new Promise(done => new PerformanceObserver(list => done(
-            list.getEntries().reduce((sum, entry) => sum + entry.value, 0)
-        )).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => done(0), 500))"""
-    )
-    assert moved < 0.02
+    moved, what = page.evaluate(MOVED)
+    # A busy machine may paint a page when half of a formula is there.
+    assert moved < 0.001, what
     for name in TABS[path]:
         if name:
             page.click(f"label[for=formula-{name}]")

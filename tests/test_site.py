@@ -175,6 +175,7 @@ def test_the_page_of_adam_is_light(browser, address, capsys):
 
 def test_the_search_engine_comes_with_the_first_word(open_page):
     page, loaded = open_page("symbols/"), []
+    page.wait_for_load_state("networkidle")
     page.context.on("response", lambda one: loaded.append(one.url.rpartition("/")[2]))
     page.keyboard.press("/")
     page.wait_for_timeout(300)

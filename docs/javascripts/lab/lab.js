@@ -226,9 +226,12 @@ const rules = {};
 async function change() {
   status.ariaBusy = "true";
   show();
-  await Promise.all(state.on.map(async (name) => {
-    rules[name] ??= await import(`../rules/${optimizers[name].module}.js`);
-  }));
+  // While some are on their way, more may be chosen.
+  for (let lacking; (lacking = state.on.filter((name) => !rules[name])).length; ) {
+    await Promise.all(lacking.map(async (name) => {
+      rules[name] = await import(`../rules/${optimizers[name].module}.js`);
+    }));
+  }
   const loss = losses[state.loss];
   const before = runs;
   runs = state.on.map((name) => {
