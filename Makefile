@@ -2,6 +2,8 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
+# Of what pip installs, Python compiles what it imports, once: all of it would take a minute.
+unexport PYTHONDONTWRITEBYTECODE
 VENDOR := docs/vendor/katex/katex.min.css
 
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
@@ -70,7 +72,7 @@ setup: .venv/ready $(VENDOR)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11, 5) or sys.exit("Python 3.11.5 or newer is needed, not " + sys.version)'
 	@$(PYTHON) -c 'import ensurepip' || { echo "venv is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[test]'
 	touch $@
 
 # KaTeX and the Persian font come from npm, and npm from the virtual environment.

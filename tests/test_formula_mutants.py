@@ -32,9 +32,8 @@ def test_one_change_of_each_kind_is_noticed(name):
 def test_the_changes_are_of_many_kinds():
     made = [
         mutant
-        for name in OPTIMIZERS
         for make in (mutants.formula_mutants, mutants.step_mutants, mutants.class_mutants)
-        for mutant in make(name)
+        for mutant in make("ADOPT")  # another adds one kind
     ]
     assert len({(mutant.what, mutant.kind) for mutant in made}) > 40
 
