@@ -106,11 +106,11 @@ def rule_of(module):
     path = module.__name__.replace(".", "/") + ".py"
     text, line = section_of(Path(module.__file__).read_text(encoding="utf-8"), path)
     states = [name for one in vars(module).values() for name in getattr(one, "state_names", ())]
-    return known(text, path, line, tuple(states), tuple(defaults_of(step).items()))
+    return read_once(text, path, line, tuple(states), tuple(defaults_of(step).items()))
 
 
 @lru_cache(maxsize=64)  # it is asked for again and again, and a file may have been changed since
-def known(text, path, line, states, defaults):
+def read_once(text, path, line, states, defaults):
     """The rule of a section that has been read before, or is now."""
     table = symbols_for([*states, *dict(defaults)])
     return read(text, path=path, line=line, symbols=table, defaults=dict(defaults))
