@@ -191,9 +191,13 @@ function draw() {
 
 // What has come to rest is said, in words, in numbers and in the address.
 let resting;
-function rest() {
+// What was about to be said is out of date.
+function busy() {
   status.ariaBusy = "true";
-  clearTimeout(resting);
+  resting = clearTimeout(resting);
+}
+function rest() {
+  busy();
   const mine = (resting = setTimeout(async () => {
     await relieved?.ready;
     if (playing || mine !== resting) return;
@@ -224,7 +228,7 @@ function rest() {
 
 const rules = {};
 async function change() {
-  status.ariaBusy = "true";
+  busy();
   show();
   // While some are on their way, more may be chosen.
   for (let lacking; (lacking = state.on.filter((name) => !rules[name])).length; ) {
@@ -248,7 +252,7 @@ async function change() {
 // A slider says more often where it is than a picture can be drawn.
 let due;
 function soon() {
-  status.ariaBusy = "true";
+  busy();
   due ??= requestAnimationFrame(() => {
     due = undefined;
     change();
