@@ -218,10 +218,15 @@ def checkpointed():
             yield f"{index}-{dtype}", name, options, dtype
 
 
-def full_values(model, optimizer):
+def states_of(model, optimizer):
     model_state, state = get_state_dict(model, optimizer)
-    values = list(model_state.values())
-    for moments in state["state"].values():
+    return {"model": model_state, "optimizer": state}
+
+
+def full_values(model, optimizer):
+    states = states_of(model, optimizer)
+    values = list(states["model"].values())
+    for moments in states["optimizer"]["state"].values():
         values += moments.values()
     return [value.full_tensor() if isinstance(value, DTensor) else value for value in values]
 
@@ -234,10 +239,7 @@ def save(rank, world, folder):
         optimizer = OPTIMIZERS[name].optimizer(taken(name, model), **options)
         feed(model, optimizer, range(3))
         trained[key] = model, optimizer
-        states[key] = dict(
-            zip(("model", "optimizer"), get_state_dict(model, optimizer), strict=True)
-        )
-    assert len(states) == len(list(checkpointed()))
+        states[key] = states_of(model, optimizer)
     dcp.save(states, checkpoint_id=folder / "saved")
     for model, optimizer in trained.values():
         feed(model, optimizer, range(3, 6))
@@ -254,9 +256,7 @@ def resume(rank, world, folder):
         lr = torch.tensor(9.0) if isinstance(options.get("lr"), torch.Tensor) else 9.0
         optimizer = OPTIMIZERS[name].optimizer(taken(name, model), lr=lr)
         fresh[key] = model, optimizer
-        states[key] = dict(
-            zip(("model", "optimizer"), get_state_dict(model, optimizer), strict=True)
-        )
+        states[key] = states_of(model, optimizer)
     dcp.load(states, checkpoint_id=folder / "saved")
     expected = torch.load(folder / "expected.pt", weights_only=True)
     for key, name, options, _ in checkpointed():
