@@ -68,7 +68,10 @@ def fingerprint(path: Path) -> str:
 def execute(notebook, path: Path) -> None:
     """Run every cell, in a kernel whose working directory is the project."""
     client = NotebookClient(
-        notebook, resources={"metadata": {"path": str(ROOT)}}, kernel_name="python3"
+        notebook,
+        resources={"metadata": {"path": str(ROOT)}},
+        kernel_name="python3",
+        coalesce_streams=True,  # a busy machine sends what a cell prints in several pieces
     )
     notebook.cells.insert(0, new_code_cell(SETUP))
     with client.setup_kernel():

@@ -2,9 +2,9 @@
 
 import jupytext
 import pytest
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from docs_ext.notebook import cell_markdown
+from docs_ext.notebook import cell_markdown, execute
 
 from .conftest import ROOT
 
@@ -32,3 +32,17 @@ def test_a_progress_bar_stays_off_the_page_and_a_table_becomes_one(convert):
     assert [one.text for one in details.iter("td")] == ["0.9", "1.00"]
     assert "show()" in "".join(details.itertext())
     assert "100%" not in "".join(tree.itertext())
+
+
+def test_what_a_cell_prints_in_pieces_stays_together():
+    """A busy machine sends a cell's lines in as many messages as it takes; a page shows one box."""
+    lines = (
+        "import sys",
+        "for n in range(3):",
+        "    print(n, flush=True)",
+        "    print('bar', file=sys.stderr, flush=True)",
+    )
+    cell = new_code_cell("\n".join(lines))
+    execute(new_notebook(cells=[cell]), NOTEBOOKS[0])
+    shown = list(cell_markdown(cell, NOTEBOOKS[0], 1))
+    assert shown[1:] == ['```{ .text .output title="Output" }\n0\n1\n2\n```']
