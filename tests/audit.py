@@ -6,7 +6,8 @@ that is below is looked at twice more, and the medians count.
 
 Lighthouse slows the processor down by 4, which makes a phone of middling speed of a fast desktop.
 A slower machine is slowed down less, in proportion to its speed, as Lighthouse's own page on
-throttling asks for.
+throttling asks for. Each look measures that speed, which on a shared machine changes from one
+minute to the next, and the last three say how the next look is slowed down.
 """
 
 import gzip
@@ -67,8 +68,8 @@ def serve(site: Path) -> tuple[ThreadingHTTPServer, str]:
     return server, f"http://127.0.0.1:{server.server_port}/"
 
 
-def lighthouse(url: str, report: Path, *options: str) -> dict:
-    """Return what Lighthouse says of a page."""
+def lighthouse(url: str, report: Path, speeds: list[float], *options: str) -> dict:
+    """Return what Lighthouse says of a page, and note how fast the machine was."""
     command = [
         "node",
         str(ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"),
@@ -81,25 +82,24 @@ def lighthouse(url: str, report: Path, *options: str) -> dict:
         *options,
     ]
     subprocess.run(command, check=True, env=os.environ | {"CHROME_PATH": chrome() or ""})
-    return json.loads(report.read_text(encoding="utf-8"))
+    told = json.loads(report.read_text(encoding="utf-8"))
+    speeds.append(told["environment"]["benchmarkIndex"])
+    return told
 
 
-def slowdown(url: str, report: Path) -> float:
-    """Return by how much this machine has to be slowed down, and say why."""
-    looks = [lighthouse(url, report, "--only-categories=performance") for _ in range(3)]
-    index = median(look["environment"]["benchmarkIndex"] for look in looks)
-    times = round(max(1, min(SLOWDOWN, SLOWDOWN * index / FAST)), 2)
-    print(f"Speed index of this machine {index:.0f}: slowed down by {times}\n")
-    return times
+def slowdown(speeds: list[float]) -> float:
+    """Return by how much a machine that was so fast has to be slowed down."""
+    return round(max(1, min(SLOWDOWN, SLOWDOWN * median(speeds[-3:]) / FAST)), 2)
 
 
-def scores(url: str, report: Path, times: float) -> tuple[dict[str, float], list[str]]:
+def scores(url: str, report: Path, speeds: list[float]) -> tuple[dict[str, float], list[str]]:
     """Return what Lighthouse gives a page, and the audits that cost it points."""
     told = lighthouse(
         url,
         report,
+        speeds,
         f"--only-categories={','.join(LEAST)}",
-        f"--throttling.cpuSlowdownMultiplier={times}",
+        f"--throttling.cpuSlowdownMultiplier={slowdown(speeds)}",
     )
     lost = [
         one["id"]
@@ -112,29 +112,31 @@ def scores(url: str, report: Path, times: float) -> tuple[dict[str, float], list
     return {name: told["categories"][name]["score"] for name in LEAST}, lost
 
 
-def judged(url: str, report: Path, times: float) -> tuple[dict[str, float], list[str]]:
+def judged(url: str, report: Path, speeds: list[float]) -> tuple[dict[str, float], list[str]]:
     """Return the same, of a page that is below what is promised the medians of three looks."""
-    got, lost = scores(url, report, times)
+    got, lost = scores(url, report, speeds)
     if any(got[name] < least for name, least in LEAST.items()):
-        looks = [got, *(scores(url, report, times)[0] for _ in range(2))]
+        looks = [got, *(scores(url, report, speeds)[0] for _ in range(2))]
         got = {name: median(look[name] for look in looks) for name in LEAST}
     return got, lost
 
 
 def main(site: Path, folder: Path, *only: str) -> int:
     server, address = serve(site)
-    report, below = folder / "report.json", 0
-    times = slowdown(address, report)
-    print(f"{'':42}" + "".join(f"{name:>16}" for name in LEAST))
+    report, below, speeds = folder / "report.json", 0, []
+    for _ in range(3):
+        lighthouse(address, report, speeds, "--only-categories=performance")
+    print(f"{'':42}" + "".join(f"{name:>16}" for name in (*LEAST, "slowed down by")))
     for page in sorted(site.rglob("index.html")):
         path = page.parent.relative_to(site).as_posix().strip(".")
         if only and path not in only:
             continue
         url = f"{address}{path}/" if path else address
-        got, lost = judged(url, report, times)
+        times = slowdown(speeds)
+        got, lost = judged(url, report, speeds)
         below += any(got[name] < least for name, least in LEAST.items())
         row = "".join(f"{got[name]:16.2f}" for name in LEAST)
-        print(f"{path or 'home':42}{row}  {' '.join(lost)}", flush=True)
+        print(f"{path or 'home':42}{row}{times:16.2f}  {' '.join(lost)}", flush=True)
     server.shutdown()
     if below:
         print(f"{below} pages are below {LEAST}", file=sys.stderr)
