@@ -78,7 +78,7 @@ def decay(name: str) -> str:
     read = [
         rule.symbols[one.target].kind
         for one in rule.lines(rule.variables[0], "iteration")
-        if r"\lambda" in {symbol.name for symbol in one.expression.free_symbols}
+        if r"\lambda" in one.reads
     ]
     kinds = {"gradient": "L2 penalty", "parameter": "decoupled"}
     found = [text for kind, text in kinds.items() if kind in read]

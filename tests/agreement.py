@@ -121,29 +121,34 @@ def disagreement(seen, expected):
     A moment is held to its size now or one step ago, of which a cancellation leaves the roundings;
     a parameter, which adds up, to the largest that it has been.
     """
-    largest = np.abs(start(np.shape(expected[0]["param"])))
-    before = None
     for iteration, (one, other) in enumerate(zip(seen, expected, strict=True)):
-        if one.keys() != other.keys():
-            return Disagreement(iteration, "names", sorted(one), sorted(other))
-        for quantity, value in one.items():
-            if np.shape(value) != np.shape(other[quantity]):
-                shapes = np.shape(value), np.shape(other[quantity])
-                return Disagreement(iteration, f"the shape of {quantity}", *shapes)
-            value, wanted = np.asarray(value), np.asarray(other[quantity], np.float64)
-            size = np.abs(wanted)
-            if quantity == "param":
-                size = largest = np.maximum(largest, size)
-            elif before:
-                size = np.maximum(size, np.abs(before[quantity]))
-            # NaN, too, is a difference, unless both are.
-            apart = ~(np.abs(value - wanted) <= TOLERANCE * size) & ~(value == wanted)
-            apart &= ~(np.isnan(value) & np.isnan(wanted))
-            if apart.any():
-                at = np.flatnonzero(apart)[0]
-                return Disagreement(iteration, quantity, value.flat[at], wanted.flat[at])
-        before = other
-    return None
+        if misfit := unlike(one, other):
+            before = disagreement(seen[:iteration], expected[:iteration])
+            return before or Disagreement(iteration, *misfit)
+    found = []
+    for quantity in seen[0] if seen else ():
+        value, wanted = (np.array([one[quantity] for one in run]) for run in (seen, expected))
+        size = np.abs(wanted)
+        if quantity == "param":
+            size = np.maximum.accumulate([np.abs(start(size.shape[1:])), *size])[1:]
+        else:
+            size[1:] = np.maximum(size[1:], size[:-1])
+        with np.errstate(invalid="ignore"):  # the difference of two infinities
+            close = np.abs(value - wanted) <= TOLERANCE * size
+        # NaN, too, is a difference, unless both are.
+        apart = ~close & ~(value == wanted) & ~(np.isnan(value) & np.isnan(wanted))
+        if apart.any():
+            at = tuple(np.argwhere(apart)[0])
+            found.append(Disagreement(int(at[0]), quantity, value[at], wanted[at]))
+    return min(found, key=lambda one: one.iteration, default=None)
+
+
+def unlike(one, other):
+    """What makes two moments no matter for comparison: their names, or a shape; None if nothing."""
+    if one.keys() != other.keys():
+        return "names", sorted(one), sorted(other)
+    forms = ((name, np.shape(one[name]), np.shape(other[name])) for name in one)
+    return next(((f"the shape of {n}", a, b) for n, a, b in forms if a != b), None)
 
 
 FORMULA, STEP, CLASS = "the formula", "the NumPy step", "the PyTorch class"

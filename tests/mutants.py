@@ -263,10 +263,7 @@ def formula_mutants(name):
     for variable, part in itertools.product(original.variables, ("initialize", "iteration")):
         lines = original.lines(variable, part)
         for one, other in itertools.pairwise(lines):
-            reads = [
-                {symbol.name for symbol in line.expression.free_symbols} for line in (one, other)
-            ]
-            if one.target in reads[1] or other.target in reads[0] or one.target == other.target:
+            if one.target in (*other.reads, other.target) or other.target in one.reads:
                 edits = [(*spans[one], other.latex), (*spans[other], one.latex)]
                 after = f"{other.latex}; {one.latex}"
                 before = f"{one.latex}; {other.latex}"
@@ -281,20 +278,20 @@ def formula_mutants(name):
     return distinct(one for one in mutants if not same_meaning(name, original, one.changed))
 
 
-def reads(statement):
-    """The symbols that a statement reads."""
-    return {symbol.name for symbol in statement.expression.free_symbols}
-
-
 def same_meaning(name, rule, text):
     """Whether SymPy sees no difference: factors in another order, for one."""
     try:
         lines = read(text, symbols=table_of(name)).statements
     except FormulaError:
         return False
-    return [(one.section, one.target, evaluated(one.expression)) for one in lines] == [
-        (one.section, one.target, evaluated(one.expression)) for one in rule.statements
-    ]
+    return len(lines) == len(rule.statements) and all(
+        (one.section, one.target) == (other.section, other.target)
+        and (
+            one.expression == other.expression
+            or evaluated(one.expression) == evaluated(other.expression)
+        )
+        for one, other in zip(lines, rule.statements, strict=True)
+    )
 
 
 def evaluated(expression):

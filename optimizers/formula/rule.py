@@ -3,7 +3,7 @@
 import math
 import operator
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cache, reduce
 from itertools import groupby
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ class Repeat(NamedTuple):
     @property
     def reads(self):
         """The symbols that say how often, in LaTeX."""
-        return {symbol.name for symbol in self.times.free_symbols}
+        return names_in(self.times)
 
 
 class Statement(NamedTuple):
@@ -57,6 +57,11 @@ class Statement(NamedTuple):
     target: str
     expression: sympy.Expr
     repeat: Repeat | None = None
+
+    @property
+    def reads(self):
+        """The symbols that it reads, in LaTeX, sorted."""
+        return names_in(self.expression)
 
 
 class Line(NamedTuple):
@@ -142,9 +147,9 @@ class Rule:
     def initialize_reads_gradient(self):
         """Whether Initialize uses a gradient, and so takes the first call for itself."""
         return any(
-            self.symbols[symbol.name].kind == "gradient"
+            self.symbols[name].kind == "gradient"
             for one in self.lines(section="initialize")
-            for symbol in one.expression.free_symbols
+            for name in one.reads
         )
 
     def lines(self, variable=None, section=None):
@@ -318,12 +323,11 @@ class Rule:
             )
         ran = []
         for statement in self._unrolled(variable, section, values):
-            names = [symbol.name for symbol in statement.expression.free_symbols]
             value = evaluate(statement.expression, values)
             has_shape = self.symbols[statement.target].of
             if section == "initialize" and has_shape and np.ndim(value) < np.ndim(values[variable]):
                 value = np.full_like(values[variable], value)
-            ran.append(Line(statement, {name: values[name] for name in sorted(names)}, value))
+            ran.append(Line(statement, {name: values[name] for name in statement.reads}, value))
             values[statement.target] = value
         shared = {one.target for one in self.statements if not one.variable}
         quantities = {
@@ -365,6 +369,12 @@ def blocks(lines):
         [(3, 1), (1, 1)]
     """
     return [(repeat, list(run)) for repeat, run in groupby(lines, lambda one: one.repeat)]
+
+
+@cache
+def names_in(expression):
+    """The symbols of an expression, in LaTeX, sorted; each iteration asks, and SymPy searches."""
+    return tuple(sorted(symbol.name for symbol in expression.free_symbols))
 
 
 def power(base, exponent):
