@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import re
 import shutil
@@ -41,13 +42,48 @@ def pytest_addoption(parser):
     )
 
 
-def run(code: str, cwd: Path, *options: str) -> str:
+# Reads programs, and runs each in a process forked from one that has imported torch, which takes
+# longer than most of them do. A program finds no name that it has not imported itself. What is
+# frozen is not looked through for garbage at the end of each, which would take longer, too.
+WAITING = """
+import gc, json, os, sys, types
+import torch, torch._dynamo
+gc.freeze()
+for request in sys.stdin:
+    code, folder, output, errors = json.loads(request)
+    child = os.fork()
+    if not child:
+        for number, path in ((1, output), (2, errors)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.chdir(folder)
+        sys.modules["__main__"] = main = types.ModuleType("__main__")
+        exec(compile(code, "<program>", "exec"), main.__dict__)
+        sys.exit()
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
     """Run a program as a reader would who pastes it, warnings as errors; return what it prints."""
-    command = [sys.executable, "-W", "error", *options, "-"]
-    done = subprocess.run(command, input=code, cwd=cwd, text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "warning" not in done.stderr.lower()  # those of torch's C++ side, which -W cannot see
-    return done.stdout
+    output, errors = (tmp_path_factory.mktemp("run") / name for name in ("output", "errors"))
+    command = [sys.executable, "-W", "error", "-c", WAITING]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=output.parent, text=True, **pipes) as waiting:
+
+        def run(code: str, folder: Path) -> str:
+            print(
+                json.dumps([code, *map(str, (folder, output, errors))]),
+                file=waiting.stdin,
+                flush=True,
+            )
+            status = int(waiting.stdout.readline())
+            told = errors.read_text(encoding="utf-8")
+            assert status == 0, told
+            assert "warning" not in told.lower()  # those of torch's C++ side, which -W cannot see
+            return output.read_text(encoding="utf-8")
+
+        yield run
 
 
 def copy_project(root: Path) -> Path:

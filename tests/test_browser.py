@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from docs_ext.varieties import names_on
 from optimizers.formula import rule_of
 
-from .conftest import ROOT, run
+from .conftest import ROOT
 from .test_snippets import title
 
 FILES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("notebooks/*.py")])
@@ -220,7 +220,7 @@ def test_a_selected_formula_is_copied_as_latex(open_page):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_what_the_copy_button_copies_runs(open_page, path, tmp_path):
+def test_what_the_copy_button_copies_runs(open_page, path, run, tmp_path):
     page = open_page(path, permissions=["clipboard-read", "clipboard-write"])
     page.eval_on_selector_all("details", "all => all.forEach(d => (d.open = true))")
     known = {file.read_text(encoding="utf-8").strip() for file in (ROOT / "snippets").glob("*.py")}

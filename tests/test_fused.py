@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from optimizers import ADOPT, OPTIMIZERS, Adam, _fused, _numba
 from optimizers.formula import rule_of
 from tests import cases
-from tests.conftest import ROOT, run
+from tests.conftest import ROOT
 
 # Those whose formula can be a kernel; the others say why not, below.
 NAMES = [name for name in OPTIMIZERS if cases.has_kernel(name)]
@@ -665,7 +665,7 @@ print(len(compiled.buffer))
 """
 
 
-def test_what_walks_over_tensors_is_compiled_once_for_all_processes():
+def test_what_walks_over_tensors_is_compiled_once_for_all_processes(run):
     run(COUNTED, ROOT)
     # Numba takes its lock a dozen times to find what is kept, and thousands of times to compile.
     assert int(run(COUNTED, ROOT)) < 100

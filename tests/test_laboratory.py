@@ -18,7 +18,7 @@ from docs_ext.source import PageError
 from optimizers import OPTIMIZERS
 
 from . import agreement, cases
-from .conftest import ROOT, run
+from .conftest import ROOT
 
 
 @pytest.mark.parametrize("key", LOSSES)
@@ -151,7 +151,7 @@ def everything(key):
     return "#" + "&".join(part.replace(" ", "%20") for part in parts)
 
 
-def test_the_python_program_repeats_the_run_to_nine_digits(open_page, tmp_path):
+def test_the_python_program_repeats_the_run_to_nine_digits(open_page, run, tmp_path):
     page, programs, shown = open_page("lab/", accept_downloads=True), [], []
     # The last diverges.
     addresses = [everything(key) for key in LOSSES] + ["#loss=beale&on=Adam,Nesterov&Nesterov.lr=1"]
@@ -162,7 +162,6 @@ def test_the_python_program_repeats_the_run_to_nine_digits(open_page, tmp_path):
         with page.expect_download() as download:
             page.click("button[name=python]")
         programs.append(download.value.path().read_text(encoding="utf-8"))
-    # One process for all, since each would import torch.
     lines = iter(run("\n\nprint()\n".join(programs), tmp_path).split("\n\n"))
     for address, table, printed in zip(addresses, shown, lines, strict=True):
         rows = [line.split("\t") for line in printed.strip().splitlines()]

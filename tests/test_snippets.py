@@ -8,7 +8,7 @@ import pytest
 from docs_ext.varieties import names_on
 from optimizers import OPTIMIZERS
 
-from .conftest import ROOT, run
+from .conftest import ROOT
 
 SNIPPETS = sorted((ROOT / "snippets").glob("*.py"))
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -32,7 +32,7 @@ def fences(page: Path):
 
 
 @pytest.mark.parametrize("path", SNIPPETS, ids=lambda path: path.stem)
-def test_a_snippet_prints_what_its_page_says(path, tmp_path, request):
+def test_a_snippet_prints_what_its_page_says(path, run, tmp_path, request):
     printed = run(path.read_text(encoding="utf-8"), tmp_path)
     assert printed.strip(), f"{path.name} prints nothing: end it with a number that it computed"
     output = path.with_suffix(".out")
@@ -53,7 +53,7 @@ def with_torch():
 
 
 @pytest.mark.parametrize(("ours", "path", "theirs"), list(with_torch()))
-def test_the_package_prints_what_torch_prints(ours, path, theirs, tmp_path):
+def test_the_package_prints_what_torch_prints(ours, path, theirs, run, tmp_path):
     code = path.read_text(encoding="utf-8").replace(
         "from torch.optim import", "from optimizers import"
     )
