@@ -1,6 +1,7 @@
 """Two processes give what one gives; a checkpoint of two is resumed on one and on two."""
 
 import copy
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -52,7 +53,11 @@ def enter(rank, work, world, folder):
 
 def spawn(work, world, folder):
     """Run `work(rank, world, folder)` in so many processes; an error there is one here."""
-    context = mp.spawn(enter, (work, world, folder), nprocs=world, join=False)
+    # Forked from a process that has imported this file, which takes longer than most of the work.
+    multiprocessing.set_forkserver_preload([__name__])
+    context = mp.start_processes(
+        enter, (work, world, folder), nprocs=world, join=False, start_method="forkserver"
+    )
     deadline = time.monotonic() + SECONDS
     try:
         while not context.join(timeout=1):
