@@ -63,7 +63,7 @@ def test_reference_class_and_witness_agree_over_200_steps(name, options):
     kernel = OPTIMIZERS[name].optimizer(served, **options)
     witness = cases.WITNESSES[name](theirs, **options) if name in cases.WITNESSES else None
     streams = [gradients(shape, seed) for seed, shape in enumerate(shapes)]
-    largest = [{} for _ in shapes]
+    moments = [[] for _ in shapes]
 
     for time in range(210):
         for i, stream in enumerate(streams):
@@ -83,21 +83,29 @@ def test_reference_class_and_witness_agree_over_200_steps(name, options):
             results = [{"param": array, **states[i]}]
             for params, whose in ((ours, optimizer), (served, kernel), (theirs, witness)):
                 if whose:
-                    state = {key: value.numpy() for key, value in whose.state[params[i]].items()}
-                    results.append({"param": params[i].detach().numpy(), **state})
+                    values = {"param": params[i].detach(), **whose.state[params[i]]}
+                    results.append({key: value.numpy().copy() for key, value in values.items()})
             assert results[0].keys() == results[1].keys() == results[2].keys()
             if witness and states[i]:
                 # torch's Adagrad has a state before its first gradient. Where the formula has no
                 # t, theirs does not count.
                 uncounted = set() if optimizer.reads_step else {"step"}
                 assert results[0].keys() - uncounted == results[3].keys() - uncounted
-            for key, value in results[0].items():
-                # Relative to the largest value that the coordinate has had: what is left when
-                # large numbers cancel keeps their rounding.
-                scale = largest[i][key] = np.maximum(largest[i].get(key, 0.0), np.abs(value))
-                for other in results[1:]:
-                    if key in other:
-                        assert np.all(np.abs(other[key] - value) <= 1e-12 * scale), (key, time)
+            moments[i].append(results)
+
+    for run in moments:
+        for key in run[-1][0]:
+            there = [results for results in run if key in results[0]]
+            reference, *others = (
+                np.array([results[who][key] for results in there])
+                for who, values in enumerate(there[-1])
+                if key in values
+            )
+            # Relative to the largest value that the coordinate has had: what is left when large
+            # numbers cancel keeps their rounding.
+            scale = np.maximum.accumulate(np.abs(reference))
+            for other in others:
+                assert np.all(np.abs(other - reference) <= 1e-12 * scale), key
 
 
 @pytest.mark.parametrize("name", cases.BY_HAND)
