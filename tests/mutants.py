@@ -242,6 +242,12 @@ def table_of(name):
 @functools.cache
 def formula_mutants(name):
     """The mutants of an optimizer's formula, as texts of its section."""
+    return [one for one in formula_changes(name) if not same_meaning(one)]
+
+
+@functools.cache
+def formula_changes(name):
+    """The same, with those that SymPy sees no difference in."""
     path, text = formula_text(name)
     original = read(text, symbols=table_of(name))
     statements, mutants = [], []
@@ -275,22 +281,23 @@ def formula_mutants(name):
             # A pair of dollar signs without a formula between them is no formula.
             changed = replaced(text, [(*spans[line], "t")])
             mutants.append(Mutant(name, "formula", "drop a line", line.latex, "", changed))
-    return distinct(one for one in mutants if not same_meaning(name, original, one.changed))
+    return distinct(mutants)
 
 
-def same_meaning(name, rule, text):
+def same_meaning(mutant):
     """Whether SymPy sees no difference: factors in another order, for one."""
+    original = rule_of(mutant.optimizer).statements
     try:
-        lines = read(text, symbols=table_of(name)).statements
+        lines = read(mutant.changed, symbols=table_of(mutant.optimizer)).statements
     except FormulaError:
         return False
-    return len(lines) == len(rule.statements) and all(
+    return len(lines) == len(original) and all(
         (one.section, one.target) == (other.section, other.target)
         and (
             one.expression == other.expression
             or evaluated(one.expression) == evaluated(other.expression)
         )
-        for one, other in zip(lines, rule.statements, strict=True)
+        for one, other in zip(lines, original, strict=True)
     )
 
 
@@ -565,9 +572,8 @@ def operands(node, operation):
 
 def code_mutants(name, what):
     """The mutants of a NumPy step or of a class's methods, as changed syntax trees."""
-    entry = OPTIMIZERS[name]
-    whole = ast.parse(textwrap.dedent(inspect.getsource(getattr(entry, STEP_OR_CLASS[what]))))
-    [top] = whole.body
+    source = inspect.getsource(getattr(OPTIMIZERS[name], STEP_OR_CLASS[what]))
+    [top] = ast.parse(textwrap.dedent(source)).body
     functions = [top]
     if what == "class":
         defined = [one for one in top.body if isinstance(one, ast.FunctionDef)]
@@ -579,11 +585,10 @@ def code_mutants(name, what):
         for kind, before, changed in code_edits(function):
             if ordered(changed) == ordered(function):
                 continue
-            module = copy.deepcopy(whole)
-            if what == "step":
-                module.body = [changed]
-            else:
-                module.body[0].body = [changed if one is function else one for one in top.body]
+            if what == "class":
+                owner = copy.copy(top)
+                owner.body = [changed if one is function else one for one in top.body]
+            module = ast.Module([changed if what == "step" else owner], [])
             after = difference(ast.unparse(function), ast.unparse(changed))
             line = ast.unparse(before).split("\n")[0]
             mutants.append(Mutant(name, what, kind, line, after, ast.fix_missing_locations(module)))

@@ -168,11 +168,10 @@ def test_printed_javascript_agrees_over_500_steps(name, tmp_path):
     """
     runs = node(textwrap.dedent(program), tmp_path)
     assert len(runs) == len(variables) * len(looks)
-    for index, run in enumerate(runs):
-        setting, _, grads = looks[index // len(variables)]
+    for index, (setting, _, grads) in enumerate(looks):
         expected = agreement.run_step(OPTIMIZERS[name].step, setting, grads)
-        seen = [{key: np.array(value) for key, value in one.items()} for one in run]
-        assert agreement.disagreement(seen, expected) is None, setting
+        for seen in runs[index * len(variables) :][: len(variables)]:
+            assert agreement.disagreement(seen, expected) is None, setting
 
 
 def test_printed_javascript_takes_numbers_nested_and_typed_arrays(tmp_path):

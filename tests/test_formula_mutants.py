@@ -19,10 +19,10 @@ def expected(name):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_one_change_of_each_kind_is_noticed(name):
     wanted, seen = expected(name), {}
-    for make in (mutants.formula_mutants, mutants.step_mutants, mutants.class_mutants):
+    for make in (mutants.formula_changes, mutants.step_mutants, mutants.class_mutants):
         for mutant in make(name):
             key = (mutant.what, mutant.kind)
-            if key not in seen:
+            if key not in seen and not (mutant.what == "formula" and mutants.same_meaning(mutant)):
                 seen[key] = mutants.outcome(mutant, wanted).result
     assert {what for what, _ in seen} == {"formula", "step", "class"}
     assert len(seen) > 15
@@ -32,7 +32,7 @@ def test_one_change_of_each_kind_is_noticed(name):
 def test_the_changes_are_of_many_kinds():
     made = [
         mutant
-        for make in (mutants.formula_mutants, mutants.step_mutants, mutants.class_mutants)
+        for make in (mutants.formula_changes, mutants.step_mutants, mutants.class_mutants)
         for mutant in make("ADOPT")  # another adds one kind
     ]
     assert len({(mutant.what, mutant.kind) for mutant in made}) > 40
@@ -48,7 +48,7 @@ def test_an_unchanged_formula_is_not_noticed():
 def test_a_change_of_equal_meaning_needs_its_reason(monkeypatch):
     [mutant] = [
         one
-        for one in mutants.formula_mutants("ADOPT")
+        for one in mutants.formula_changes("ADOPT")
         if one.after.startswith(r"W := W - \alpha \delta \lambda W;")
     ]
     with np.errstate(all="ignore"):
