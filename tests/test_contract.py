@@ -892,7 +892,7 @@ def run_compiled(name, groups, backend, fullgraph=False):
         step = torch.compile(step, backend=backend, fullgraph=fullgraph)
     for time in range(6):
         for index, (param, grad) in enumerate(zip(params, copies(params), strict=True)):
-            torch.manual_seed(100 * time + index)
+            torch.default_generator.manual_seed(100 * time + index)
             # The first parameter's first gradient comes late.
             param.grad = torch.randn_like(grad) if index or time > 1 else None
         step()
