@@ -11,6 +11,7 @@ FILES = {
     "cpu": ROOT / "benchmarks" / "results" / "cost.json",
     "cuda": ROOT / "benchmarks" / "results" / "cost-cuda.json",
 }
+COMMANDS = {"cpu": "make bench", "cuda": "python -m benchmarks.cost --device cuda"}
 HERE = {"here": "this package"}
 HEAD = "| Algorithm | Whose | How | {} | times the floor | extra memory | state per parameter |"
 RULE = "| --- | --- | --- | --: | --: | --: | --: |"
@@ -41,21 +42,23 @@ def per_tensor(row: dict) -> float:
 def cost_table(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """The table of a case: "large" or "small"; "huge cuda" is what a GPU took for it."""
     case, _, device = argument.partition(" ")
+    device = device or "cpu"
     known = {key: {row["case"] for row in measured(key)["rows"]} for key in FILES}
-    if case not in known.get(device or "cpu", ()):
+    if case not in known.get(device, ()):
         there = [f"{one} {key}" for key in FILES for one in sorted(known[key])]
         raise PageError(
             f"{locate(page_path(md), 'cost-table ' + argument)}: nothing was measured by that "
-            f"name; there are: {', '.join(there).replace(' cpu', '')}; `make bench` measures"
+            f"name; there are: {', '.join(there).replace(' cpu', '')}; "
+            f"`{COMMANDS.get(device, COMMANDS['cpu'])}` measures"
         )
-    if device:
+    if device == "cuda":
         unit, time = "ms per step", itemgetter("milliseconds")
     elif case == "small":
         unit, time = "µs per tensor", per_tensor
     else:
         unit, time = "ns per parameter", per_parameter
     lines = [HEAD.format(unit), RULE]
-    for row in rows(case, device or "cpu"):
+    for row in rows(case, device):
         extra = row["extra_bytes"]
         cells = [
             row["name"],
@@ -72,9 +75,13 @@ def cost_table(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 def measured_on(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """When, where and with what it was measured: `measured-on`, or `measured-on cuda`."""
-    found = measured(argument or "cpu")
+    device = argument or "cpu"
+    if device not in FILES:
+        where = locate(page_path(md), f"measured-on {argument}")
+        raise PageError(f"{where}: nothing is measured on `{device}`, but on: {', '.join(FILES)}")
+    found = measured(device)
     if not found["rows"]:
-        return ["Nothing has been measured yet: run `make bench`."]
+        return [f"Nothing has been measured yet: run `{COMMANDS[device]}`."]
     where = found["machine"]
     text = f"Measured on {found['date']}: {where['processor']}, {where['cores']} "
     text += f"cores of which {where['threads']} are used" if "threads" in where else "processors"

@@ -103,6 +103,18 @@ IN_A_PAGE = {
         "::: laboratory en, ravin,",
         ["no loss with a map `ravin`", "bowl, ravine, rosenbrock"],
     ),
+    "cost of what nobody measured": (
+        "cost.md",
+        "::: cost-table huge cuda",
+        "::: cost-table tiny cuda",
+        ["nothing was measured by that name", "huge cuda", "`python -m benchmarks.cost --device"],
+    ),
+    "measured on what is not there": (
+        "cost.md",
+        "::: measured-on cuda",
+        "::: measured-on gpu",
+        ["nothing is measured on `gpu`, but on: cpu, cuda"],
+    ),
     "unknown directive": ("symbols.md", "::: symbols", "::: symbol", ["symbols, worked-numbers"]),
     "nothing to describe it": ("choose.md", None, "# Choose one\n\nOne.\n", ["begin it with one"]),
     "failing cell": (
