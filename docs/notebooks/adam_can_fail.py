@@ -23,21 +23,20 @@
 
 # %%
 import numpy as np
-from tqdm import trange
+from tqdm import tqdm
 
 from optimizers import OPTIMIZERS, adam_step, adopt_step
 
 k, steps, seeds = 10, 100_000, 20
 beta2 = np.array([0.1, 0.5, 0.9, 0.99, 0.999, 0.9999])
-marks = np.unique(np.geomspace(10, steps, 150).astype(int))
+marks = np.unique(np.geomspace(10, steps, 150).astype(int)).tolist()
+grads = np.where(np.random.default_rng(0).random((steps, seeds)) < 1 / k, float(k**2), -k)
 
 
 def walk(step, **options):
     """The weight for every β₂, mean of all seeds, after each of the marks."""
-    coins = np.random.default_rng(0)
     weight, state, path = np.zeros((len(beta2), seeds)), {}, []
-    for t in trange(1, steps + 1):
-        grad = np.where(coins.random(seeds) < 1 / k, k**2, -k) + 0 * weight
+    for t, grad in enumerate(tqdm(grads), start=1):
         lr = 0.01 / np.sqrt(1 + 0.01 * t)
         weight, state = step(weight, grad, state, lr=lr, betas=(0.9, beta2[:, None]), **options)
         weight = np.clip(weight, -1, 1)

@@ -44,8 +44,14 @@ def by_optimizer_and_rate(runs):
 
 losses = by_optimizer_and_rate(result["runs"])
 ends = {key: runs[:, -1] for key, runs in losses.items()}
-best = {name: min(rates, key=lambda lr: np.median(ends[name, lr])) for name in names}
 
+
+def best_rates(ends):
+    """Each optimizer's learning rate of the lowest median."""
+    return {name: min(rates, key=lambda lr: np.median(ends[name, lr])) for name in names}
+
+
+best = best_rates(ends)
 print(", ".join(f"{key} {settings[key]}" for key in experiment.SETTINGS))
 print(f"{result['date']}; {made_with['machine']}; Python {made_with['python']}, torch {made_with['torch']}")
 
@@ -119,8 +125,8 @@ def ranking(ends):
 
 def tell(ends):
     """Print the ranking at each one's best learning rate, and at each learning rate."""
-    best = {name: min(rates, key=lambda lr: np.median(ends[name, lr])) for name in names}
-    print("Each at its best learning rate:", ranking({name: ends[name, best[name]] for name in names}))
+    at_best = {name: ends[name, lr] for name, lr in best_rates(ends).items()}
+    print("Each at its best learning rate:", ranking(at_best))
     for lr in rates:
         print(f"All at {lr:g}:", ranking({name: ends[name, lr] for name in names}))
 
