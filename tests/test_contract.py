@@ -882,7 +882,7 @@ def test_the_gradient_is_never_written_to(name, options, dtype):
 # Machinery
 
 
-def run_compiled(name, groups, backend, first=2, fullgraph=False):
+def run_compiled(name, groups, backend, first=1, fullgraph=False):
     torch.compiler.reset()
     torch._dynamo.utils.counters.clear()
     optimizer = new(name, copy.deepcopy(groups))
