@@ -145,9 +145,12 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     mine = path.read_text(encoding="utf-8")
     path.write_text(words + mine[mine.index('"""', 4) :], encoding="utf-8")
 
+    done = build(copy, tmp_path / "site")
+    assert 'no description in tab "Throwaway": say' in done.stderr
     path = copy / "docs" / "adam.md"
     page, tab = path.read_text(encoding="utf-8"), '=== "Throwaway"\n\n'
     path.write_text(page.replace(tab, f"{tab}    It is thrown away.\n\n", 1), encoding="utf-8")
+
     done = build(copy, tmp_path / "site")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "adam" / "index.html").read_text(encoding="utf-8")
