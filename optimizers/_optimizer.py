@@ -1,85 +1,49 @@
 """What the PyTorch optimizers share: groups, closure, state and checks."""
 
-import math
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
 from torch.compiler import is_compiling
 
-from . import _fused
-from ._layout import sealed
+from . import _options
+from ._kernels import launch, memory
+from .formula.symbols import SYMBOLS
 
-INVALID = {
-    "lr": "Invalid learning rate: {}",
-    "eps": "Invalid epsilon value: {}",
-    "momentum": "Invalid momentum value: {}",
-    "weight_decay": "Invalid weight_decay value: {}",
-    "alpha": "Invalid alpha value: {}",
-    "rho": "Invalid rho value: {}",
-    "lr_decay": "Invalid lr_decay value: {}",
-    "initial_accumulator_value": "Invalid initial_accumulator_value value: {}",
-    "momentum_decay": "Invalid momentum_decay value: {}",
-    "clip_exp": "Invalid clip_exp value: {}",
+
+class Flags(TypedDict, total=False):
+    """Options of torch.optim that say how to compute, not what; here they are refused when set."""
+
+    foreach: bool | None
+    capturable: bool
+    differentiable: bool
+
+
+# The value of each flag where it is not set, and what to use instead.
+FLAGS = {
+    "foreach": (None, "leave it out, or use fused=True for one kernel"),
+    "capturable": (False, "use torch.compile(optimizer.step) instead of a graph capture"),
+    "differentiable": (False, "use the class of torch.optim, which has it"),
 }
-
-# Flags of torch.optim that say how to compute, not what; a saved one does not matter here.
-HOW = {
-    "foreach": "leave it out, or use fused=True for one kernel",
-    "capturable": "use torch.compile(optimizer.step) instead of a graph capture",
-    "differentiable": "use the class of torch.optim, which has it",
-}
-INSTEAD = {
-    "amsgrad": "use ADOPT, which converges without it, or use AMSGrad",
-    "decoupled_weight_decay": "use AdamW",
-    "nesterov": "use Nesterov",
-    "momentum": "use Momentum",
-    "dampening": "use a smaller lr, which does the same but for the first gradient",
-    "centered": "use torch.optim.RMSprop, which has it",
-    "lr_decay": "use torch.optim.lr_scheduler",
-    "initial_accumulator_value": "use torch.optim.Adagrad, which has it",
-    "adjust_lr_fn": 'leave it out, which is "original", or use torch.optim.Muon, which has others',
-    **HOW,
-}
-# By these a saved group tells of which algorithm it is.
-MARKS = (
-    *(*INVALID, "betas", "ns_coefficients", "ns_steps"),
-    *("amsgrad", "decoupled_weight_decay", "decouple", "dampening", "nesterov"),
-)
+# The names of all states of all formulas.
+STATES = {symbol.code for symbol in SYMBOLS if symbol.kind == "state"}
+OPTIONS = {option.name for option in _options.OPTIONS}
 
 
-def check_options(options: dict[str, Any], invalid: dict[str, str] = INVALID) -> None:
-    """Refuse what no optimizer can use, in torch.optim's words where it has any.
+class Fixed(NamedTuple):
+    """An option of torch.optim's class that has one value here, because it says what the class is.
 
     Args:
-        options: some of an optimizer's options.
-        invalid: what to say of each.
-
-    Raises:
-        ValueError: an option is negative, infinite or NaN, or a beta is outside [0, 1).
-
-    Example:
-        >>> check_options({"lr": 1e-3, "betas": (0.9, 1.0)})
-        Traceback (most recent call last):
-        ValueError: Invalid beta parameter at index 1: 1.0
+        value: the value.
+        instead: what to use for another one.
+        also: other values that mean the same.
     """
-    if isinstance(options.get("lr"), Tensor) and options["lr"].numel() != 1:
-        raise ValueError(f"Tensor lr must be 1-element: {options['lr']}")
-    for name, message in invalid.items():
-        value = options.get(name, 0.0)
-        if name == "clip_exp" and value is None:
-            continue
-        # Infinity passes `0 <= value`, yet one step with it turns parameters into NaN.
-        # So does a decay rate beyond 1, with which an average of squares falls below zero.
-        if not 0.0 <= value < math.inf or (name in ("alpha", "rho") and value > 1):
-            raise ValueError(message.format(value))
-    for index, beta in enumerate(options.get("betas", ())):
-        if isinstance(beta, Tensor):
-            raise ValueError(f"betas must be both floats: {options['betas']}")
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+
+    value: Any
+    instead: str
+    also: tuple = ()
 
 
 def capturing() -> bool:
@@ -105,8 +69,8 @@ def choose(condition: bool | Tensor, one: Callable, other: Callable) -> Tensor:
 
 
 def real(tensor: Tensor) -> Tensor:
-    """A complex number is optimized as two real ones."""
-    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+    """The same memory as real numbers: a complex number is optimized as two real ones."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def state_dtype(param: Tensor) -> torch.dtype:
@@ -125,43 +89,37 @@ class Optimizer(torch.optim.Optimizer):
 
     Args:
         params: parameters, named parameters, or groups of either.
-        defaults: the options of a group that does not set them itself.
-        flags: `fused`, and options of torch.optim that are accepted to be refused when they are set.
+        options: the options of a group that does not set them itself.
+        flags: options of torch.optim that are accepted to be refused when they are set.
 
     Raises:
+        TypeError: a flag is none of `Flags`.
         ValueError: an option is out of range or not supported, or there are no parameters.
     """
 
     state_names: ClassVar[tuple[str, ...]]
-    # What is one number for a whole parameter, and its first value.
+    # The states that are one number for a whole parameter, and their first values.
     numbers: ClassVar[dict[str, float]] = {}
-    invalid: ClassVar[dict[str, str]] = INVALID
-    # What torch.optim's class has as an option and this one stands for; groups carry it.
-    fixed: ClassVar[dict[str, Any]] = {}
-    # Whether the formula reads t: what does not, torch.optim saves without `step`.
+    # What torch.optim's class has as an option and this one stands for.
+    fixed: ClassVar[dict[str, Fixed]] = {}
+    # How this class words what it refuses, where torch.optim's words are not those of the table.
+    refusals: ClassVar[dict[str, str]] = {}
+    # Whether the formula reads t: torch.optim saves no `step` for those that do not.
     reads_step: ClassVar[bool] = True
 
-    def __init__(self, params: Iterable, defaults: dict[str, Any], **flags: bool | None) -> None:
-        defaults["fused"] = flags.pop("fused", None)
-        for name in flags.keys() - INSTEAD.keys():
+    def __init__(self, params: Iterable, options: dict[str, Any], flags: Flags) -> None:
+        for name in flags.keys() - FLAGS.keys():
             raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument '{name}'")
-        self.defaults = defaults
-        set_flags = {
-            name: flag
-            for name, flag in flags.items()
-            if flag or (flag is not None and name in self.fixed)
-        }
-        self._check_group({**defaults, **set_flags})
-        super().__init__(params, defaults)
+        self._check_group({**options, **flags})
+        options.update((name, fixed.value) for name, fixed in self.fixed.items())
+        super().__init__(params, {**options, **{name: FLAGS[name][0] for name in FLAGS}})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group; its own options are checked like the constructor's."""
+        """Add a group; its own options are checked like the constructor's, others are carried."""
         if isinstance(param_group, dict):
             self._check_group(param_group)
-            for name, value in self.fixed.items():
-                param_group.setdefault(name, value)
         super().add_param_group(param_group)
-        if (param := sealed(self.param_groups[-1]["params"])) is not None:
+        if (param := memory.read_only(self.param_groups[-1]["params"])) is not None:
             self.param_groups.pop()
             shape = tuple(param.shape)
             raise ValueError(f"a parameter of shape {shape} cannot be written to: clone it first")
@@ -196,42 +154,97 @@ class Optimizer(torch.optim.Optimizer):
             RuntimeError: a gradient is sparse, or a CUDA graph is being captured.
         """
         if capturing():
-            raise RuntimeError(f"{type(self).__name__} cannot be captured: {HOW['capturable']}")
+            raise RuntimeError(
+                f"{type(self).__name__} cannot be captured: {FLAGS['capturable'][1]}"
+            )
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        # What cannot be done is refused for all groups before anything moves.
+        for plan in launch.plan(self, self._groups()):
+            for move in plan.launches:
+                move()
+            self._step_plainly(plan.plain, plan.options)
+        return loss
+
+    def why_not_fused(self) -> list[str]:
+        """Say why the next step would update some parameters one by one instead of by a kernel.
+
+        Returns:
+            A reason for each group that a kernel would not serve as a whole; none if kernels serve
+            all parameters that have a gradient. A parameter's first update never takes a kernel.
+
+        Example:
+            >>> from optimizers import Adam
+            >>> weight = torch.ones(3, requires_grad=True)
+            >>> weight.grad = torch.ones(3)
+            >>> Adam([weight], fused=False).why_not_fused()
+            ['fused=False']
+        """
+        plans = (launch.plan_group(self, *group) for group in self._groups())
+        return [plan.why for plan in plans if plan.why]
+
+    def _groups(self) -> list[tuple[dict[str, Any], list[Tensor]]]:
+        """The options of each group and its parameters that have a gradient."""
+        groups = []
         for group in self.param_groups:
+            # A scheduler writes into groups what no constructor has seen.
+            self._check_fixed(group)
             if isinstance(lr := group["lr"], Tensor):
                 # It stays a tensor, because torch.optim rounds as a tensor is rounded.
                 group = {**group, "lr": lr.squeeze()}
             params = [param for param in group["params"] if param.grad is not None]
-            if group["fused"] is not False:
-                params = _fused.step(self, group, params)
-            for param in params:
-                self._step_one(param, param.grad, group)
-        return loss
+            if any(param.grad.layout is not torch.strided for param in params):
+                raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
+            groups.append((group, params))
+        return groups
 
-    def _step_one(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        if grad.layout is not torch.strided:
-            raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
-        state, dtype, update = self.state[param], state_dtype(param), self.update
+    def _step_plainly(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        for param in params:
+            update = self.update if self.state[param] else self.first_update
+            work, grad, state = self._begin(param, group)
+            update(work, grad, state, group)
+            self._end(param, work)
+
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        """What an update takes: the parameter, its gradient and its state, all as real numbers."""
+        state, dtype = self.state[param], state_dtype(param)
         if not state:
-            update = self.first_update
             # On the CPU, so that reading it does not wait for the device.
             state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
             for name, value in self.numbers.items():
                 state[name] = torch.tensor(value, dtype=number_dtype(param), device="cpu")
             for name in self.state_names:
                 state[name] = torch.zeros_like(param, dtype=dtype)
+        self._restore(param, state)
         state["step"] += 1
         moments = {name: real(state[name]) for name in self.state_names}
         moments |= {name: state[name] for name in self.numbers}
         moments["step"] = number(state["step"])
-        work, grad = param.to(dtype), real(grad.to(dtype))
-        update(real(work), -grad if group["maximize"] else grad, moments, group)
-        if work.dtype != param.dtype:
-            param.copy_(work)
+        # A copy, where the parameter is a half or is conjugated only when it is read.
+        work, grad = real(param.to(dtype).resolve_conj()), real(param.grad.to(dtype).resolve_conj())
+        return work, -grad if group["maximize"] else grad, moments
+
+    def _end(self, param: Tensor, work: Tensor) -> None:
+        """Write back what was updated in a copy."""
+        if param.dtype != state_dtype(param) or (param.is_complex() and param.is_conj()):
+            param.copy_(torch.view_as_complex(work) if param.is_complex() else work)
+
+    def _restore(self, param: Tensor, state: dict[str, Any]) -> None:
+        """Give a state the dtypes and the devices that it is made with.
+
+        Users cast or move all of an optimizer's state when they do so with the model.
+        """
+        for name in self.state_names:
+            if state[name].dtype != state_dtype(param) or state[name].device != param.device:
+                state[name] = state[name].to(param.device, state_dtype(param))
+        for name in ("step", *self.numbers):
+            dtype = torch.float32 if name == "step" else number_dtype(param)
+            if not isinstance(state[name], Tensor):
+                state[name] = torch.tensor(state[name], dtype=dtype, device="cpu")
+            if state[name].dtype != dtype or state[name].device.type != "cpu":
+                state[name] = state[name].to("cpu", dtype)
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]):
         """Move one parameter in place.
@@ -250,26 +263,23 @@ class Optimizer(torch.optim.Optimizer):
         self.update(param, grad, state, group)
 
     def _check_group(self, group: dict[str, Any]) -> None:
-        check_options(group, self.invalid)
-        options = self.defaults.keys() - self.fixed.keys()
-        for name, instead in INSTEAD.items():
-            if name not in options and group.get(name) and group[name] != self.fixed.get(name):
+        _options.check(group, self.refusals)
+        for name, (_, instead) in FLAGS.items():
+            if group.get(name):
                 raise ValueError(f"{name}={group[name]} is not supported: {instead}")
-        for name in MARKS:
-            known = name in options or (name in self.fixed and group.get(name) == self.fixed[name])
-            if name in group and not known:
-                raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
-        if group.get("momentum") == 0 and self.defaults.get("momentum"):
-            raise ValueError(f"momentum={group['momentum']} is not {type(self).__name__}")
+        self._check_fixed(group)
+
+    def _check_fixed(self, group: dict[str, Any]) -> None:
+        for name, (value, instead, also) in self.fixed.items():
+            if name in group and group[name] != value and group[name] not in also:
+                raise ValueError(f"{name}={group[name]} is not supported: {instead}")
 
     def _as_own(self, saved: dict[str, Any]) -> dict[str, Any]:
         groups, state = [], dict(saved["state"])
         for group, own in zip(saved["param_groups"], self.param_groups, strict=False):
-            # RAdam's groups and states are Adam's but for this: whoever writes the younger of the
-            # two flags knows the older.
-            if "amsgrad" in self.fixed.keys() - group.keys() and "decoupled_weight_decay" in group:
-                raise ValueError(f"a group without amsgrad is not {type(self).__name__}")
-            group = {**own, **{name: group[name] for name in group.keys() - HOW.keys() - {"fused"}}}
+            self._check_saved(group, own)
+            ours = group.keys() - FLAGS.keys() - {"fused"}
+            group = {**own, **{name: group[name] for name in ours}}
             self._check_group(group)
             groups.append(group)
             for key, param in zip(group["params"], own["params"], strict=False):
@@ -280,12 +290,29 @@ class Optimizer(torch.optim.Optimizer):
         groups += saved["param_groups"][len(groups) :]
         return {**saved, "state": state, "param_groups": groups}
 
+    def _check_saved(self, group: dict[str, Any], own: dict[str, Any]) -> None:
+        """Refuse the options of another algorithm; wrappers' options are carried."""
+        lacking = (self.defaults.keys() - FLAGS.keys() - {"fused", "maximize"}) - group.keys()
+        foreign = [name for name in group if name in OPTIONS and name not in own]
+        # The groups and states of Adam and RAdam differ by this flag alone. torch.optim has given
+        # both the other one, later.
+        if ("amsgrad" in group) != ("amsgrad" in own) and "decoupled_weight_decay" in group:
+            raise ValueError(f"amsgrad={group.get('amsgrad')} is not {type(self).__name__}")
+        if lacking and foreign:
+            name = foreign[0]
+            raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+
     def _as_own_state(self, param: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
         if not self.reads_step:
             # It has been updated, and how often does not matter.
             saved = {"step": 1.0, **saved}
         if missing := {"step", *self.state_names, *self.numbers} - saved.keys():
             raise ValueError(f"loaded state dict has a state without {min(missing)}")
+        if foreign := STATES & saved.keys() - {*self.state_names, *self.numbers}:
+            whose = type(self).__name__
+            raise ValueError(
+                f"loaded state dict has a state with {min(foreign)}, which is not {whose}"
+            )
         step = torch.tensor(float(saved["step"]), dtype=torch.float32, device="cpu")
         state: dict[str, Any] = {"step": step}
         for name in self.numbers:

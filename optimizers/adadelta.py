@@ -83,9 +83,11 @@ class Adadelta(Optimizer):
         rho: β₂, the decay rate of both averages, in [0, 1].
         eps: ε, added under both roots, at least 0; the larger, the longer the first steps.
         weight_decay: λ of the L2 penalty, at least 0.
+        foreach: refused when set.
+        capturable: refused when set.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
-        flags: `foreach`, `capturable`, `differentiable`: refused when set.
+        differentiable: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -116,18 +118,26 @@ class Adadelta(Optimizer):
         rho: float = 0.9,
         eps: float = 1e-6,
         weight_decay: float = 0.0,
+        foreach: bool | None = None,
         *,
+        capturable: bool = False,
         maximize: bool = False,
-        **flags: bool | None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             rho=rho,
             eps=eps,
             weight_decay=weight_decay,
             maximize=maximize,
+            fused=fused,
         )
-        super().__init__(params, defaults, **flags)
+        super().__init__(
+            params,
+            options,
+            dict(foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def update(self, param, grad, state, group):
         rho, eps = group["rho"], group["eps"]

@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Fixed, Optimizer
 
 
 # --8<-- [start:step]
@@ -72,13 +72,15 @@ class Adagrad(Optimizer):
     Args:
         params: parameters, named parameters, or groups of either.
         lr: learning rate α, at least 0; as a 0-d tensor it may change under torch.compile.
-        lr_decay: refused; for a falling learning rate use torch.optim.lr_scheduler.
+        lr_decay: refused when set; torch.optim.lr_scheduler lowers a learning rate.
         weight_decay: λ of the L2 penalty, at least 0.
-        initial_accumulator_value: refused; use torch.optim.Adagrad, which has it.
+        initial_accumulator_value: refused when set; torch.optim.Adagrad has it.
         eps: ε, added to the root of the sum, at least 0.
+        foreach: refused when set.
+        capturable: refused when set.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
-        flags: `foreach`, `differentiable`: refused when set.
+        differentiable: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -100,7 +102,10 @@ class Adagrad(Optimizer):
     """
 
     state_names = ("sum",)
-    fixed: ClassVar = {"lr_decay": 0.0, "initial_accumulator_value": 0.0}
+    fixed: ClassVar = {
+        "lr_decay": Fixed(0.0, "use torch.optim.lr_scheduler"),
+        "initial_accumulator_value": Fixed(0.0, "use torch.optim.Adagrad, which has it"),
+    }
     reads_step = False
 
     def __init__(
@@ -111,22 +116,26 @@ class Adagrad(Optimizer):
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
+        foreach: bool | None = None,
         *,
+        capturable: bool = False,
         maximize: bool = False,
-        **flags: bool | None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
+            lr_decay=lr_decay,
             weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
             eps=eps,
             maximize=maximize,
+            fused=fused,
         )
         super().__init__(
             params,
-            defaults,
-            lr_decay=lr_decay,
-            initial_accumulator_value=initial_accumulator_value,
-            **flags,
+            options,
+            dict(foreach=foreach, capturable=capturable, differentiable=differentiable),
         )
 
     def update(self, param, grad, state, group):

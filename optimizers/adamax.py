@@ -85,8 +85,11 @@ class Adamax(Optimizer):
         betas: decay rates (β₁, β₂) of the first moment and of the largest gradient, each in [0, 1).
         eps: ε, added to the size of each gradient, at least 0.
         weight_decay: λ of the L2 penalty, at least 0; it is part of the gradient.
+        foreach: refused when set.
+        capturable: refused when set.
         maximize: climb instead of descend.
-        flags: `foreach`, `capturable`, `differentiable`: refused when set.
+        differentiable: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -116,18 +119,26 @@ class Adamax(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        foreach: bool | None = None,
         *,
+        capturable: bool = False,
         maximize: bool = False,
-        **flags: bool | None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
             maximize=maximize,
+            fused=fused,
         )
-        super().__init__(params, defaults, **flags)
+        super().__init__(
+            params,
+            options,
+            dict(foreach=foreach, capturable=capturable, differentiable=differentiable),
+        )
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"]

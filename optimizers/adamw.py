@@ -22,12 +22,12 @@ $W := W - \alpha \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{corrected}
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Fixed, Flags, Optimizer
 
 
 # --8<-- [start:step]
@@ -87,9 +87,9 @@ class AdamW(Optimizer):
         betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
         eps: ε, added to the root of the second moment, at least 0.
         weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
-        amsgrad: refused, as ADOPT converges without it.
+        amsgrad: refused when set; no class here has both.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
@@ -112,7 +112,12 @@ class AdamW(Optimizer):
     """
 
     state_names = ("exp_avg", "exp_avg_sq")
-    fixed: ClassVar = {"amsgrad": False, "decoupled_weight_decay": True}
+    fixed: ClassVar = {
+        "amsgrad": Fixed(
+            False, "use torch.optim.AdamW, which has it, or AMSGrad with the L2 penalty"
+        ),
+        "decoupled_weight_decay": Fixed(True, "use Adam"),
+    }
 
     def __init__(
         self,
@@ -124,16 +129,19 @@ class AdamW(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
+            amsgrad=amsgrad,
             maximize=maximize,
+            fused=fused,
         )
-        super().__init__(params, defaults, amsgrad=amsgrad, **flags)
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"]

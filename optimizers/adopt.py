@@ -27,12 +27,13 @@ $S_{dw} = \beta_2 S_{dw} + (1 - \beta_2) dW^2$, $S_{db} = \beta_2 S_{db} + (1 - 
 """
 
 from collections.abc import Iterable
+from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Flags, Optimizer
 
 
 # --8<-- [start:step]
@@ -105,7 +106,7 @@ class ADOPT(Optimizer):
         decouple: δ, whether decay is taken out of the gradient, as in AdamW.
         clip_exp: c, at least 0: normalized gradients are clipped to ±t^c; None does not clip.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
@@ -140,9 +141,10 @@ class ADOPT(Optimizer):
         *,
         clip_exp: float | None = 0.25,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             betas=betas,
             eps=eps,
@@ -150,8 +152,13 @@ class ADOPT(Optimizer):
             decouple=decouple,
             clip_exp=clip_exp,
             maximize=maximize,
+            fused=fused,
         )
-        super().__init__(params, defaults, **flags)
+        if "clip_lambda" in flags:
+            raise TypeError(
+                "ADOPT takes clip_exp, the exponent of the bound, in place of clip_lambda"
+            )
+        super().__init__(params, options, flags)
 
     def first_update(self, param, grad, state, group):
         if group["weight_decay"] != 0 and not group["decouple"]:

@@ -26,13 +26,13 @@ $W := W - \alpha \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{corrected}
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Fixed, Flags, Optimizer
 
 
 # --8<-- [start:step]
@@ -95,8 +95,11 @@ class AMSGrad(Optimizer):
         betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
         eps: ε, added to the root of the second moment, at least 0.
         weight_decay: λ of the L2 penalty, at least 0; it passes through both moments.
+        amsgrad: True, which is what this class is.
         maximize: climb instead of descend.
-        flags: `amsgrad`, which is what it is, and `foreach`, `capturable`, `differentiable`, `fused`: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
+        decoupled_weight_decay: refused when set; torch.optim.AdamW has it with `amsgrad`.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -118,7 +121,10 @@ class AMSGrad(Optimizer):
     """
 
     state_names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-    fixed: ClassVar = {"amsgrad": True, "decoupled_weight_decay": False}
+    fixed: ClassVar = {
+        "amsgrad": Fixed(True, "use Adam"),
+        "decoupled_weight_decay": Fixed(False, "use torch.optim.AdamW with amsgrad=True"),
+    }
 
     def __init__(
         self,
@@ -127,18 +133,24 @@ class AMSGrad(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = True,
         *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
+            amsgrad=amsgrad,
             maximize=maximize,
+            fused=fused,
+            decoupled_weight_decay=decoupled_weight_decay,
         )
-        super().__init__(params, defaults, **flags)
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"]

@@ -12,11 +12,11 @@ $W := W - \alpha dW$, $b := b - \alpha db$
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Fixed, Flags, Optimizer
 
 
 # --8<-- [start:step]
@@ -63,10 +63,13 @@ class GradientDescent(Optimizer):
     Args:
         params: parameters, named parameters, or groups of either.
         lr: learning rate α, at least 0; as a 0-d tensor it may change under torch.compile.
+        momentum: refused when set; use Momentum.
+        dampening: refused when set; torch.optim.SGD has it.
         weight_decay: λ of the L2 penalty, at least 0.
+        nesterov: refused when set; use Nesterov.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
-        flags: `foreach`, `differentiable`, `momentum`, `nesterov`, `dampening`: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -88,20 +91,36 @@ class GradientDescent(Optimizer):
     """
 
     state_names = ()
-    fixed: ClassVar = {"momentum": 0.0, "dampening": 0.0, "nesterov": False}
+    fixed: ClassVar = {
+        "momentum": Fixed(0.0, "use Momentum; a scheduler takes cycle_momentum=False"),
+        "dampening": Fixed(0.0, "use torch.optim.SGD, which has it"),
+        "nesterov": Fixed(False, "use Nesterov"),
+    }
     reads_step = False
 
     def __init__(
         self,
         params: Iterable,
         lr: float | Tensor = 1e-3,
-        *,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
         weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(lr=lr, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults, **flags)
+        options = dict(
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+            fused=fused,
+        )
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         if group["weight_decay"] != 0:

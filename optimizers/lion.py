@@ -19,12 +19,13 @@ $V_{dw} = \beta_2 V_{dw} + (1 - \beta_2) dW$, $V_{db} = \beta_2 V_{db} + (1 - \b
 """
 
 from collections.abc import Iterable
+from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Flags, Optimizer
 
 
 # --8<-- [start:step]
@@ -78,7 +79,7 @@ class Lion(Optimizer):
         betas: decay rates (β₁, β₂) of the direction and of the memory, each in [0, 1).
         weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
@@ -111,10 +112,13 @@ class Lion(Optimizer):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults, **flags)
+        options = dict(
+            lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize, fused=fused
+        )
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, exp_avg = group["betas"], group["lr"], state["exp_avg"]

@@ -16,12 +16,12 @@ $W := W - \alpha V_{dw}$, $b := b - \alpha V_{db}$
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Fixed, Flags, Optimizer
 
 
 # --8<-- [start:step]
@@ -71,10 +71,12 @@ class Momentum(Optimizer):
         params: parameters, named parameters, or groups of either.
         lr: learning rate α, at least 0; as a 0-d tensor it may change under torch.compile.
         momentum: μ, the share of the momentum that is kept, above 0.
+        dampening: refused when set; torch.optim.SGD has it.
         weight_decay: λ of the L2 penalty, at least 0.
+        nesterov: refused when set; use Nesterov.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
-        flags: `foreach`, `differentiable`, `nesterov`, `dampening`: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -96,21 +98,37 @@ class Momentum(Optimizer):
     """
 
     state_names = ("momentum_buffer",)
-    fixed: ClassVar = {"dampening": 0.0, "nesterov": False}
+    fixed: ClassVar = {
+        "dampening": Fixed(
+            0.0, "use a smaller lr, which does the same except at the first gradient"
+        ),
+        "nesterov": Fixed(False, "use Nesterov"),
+    }
     reads_step = False
 
     def __init__(
         self,
         params: Iterable,
         lr: float | Tensor = 1e-3,
-        *,
         momentum: float = 0.9,
+        dampening: float = 0.0,
         weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults, **flags)
+        options = dict(
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+            fused=fused,
+        )
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         if group["weight_decay"] != 0:

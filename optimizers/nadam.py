@@ -27,12 +27,12 @@ $W := W - \alpha \frac{V_{dw}^{\text{ahead}}}{\sqrt{S_{dw}^{\text{corrected}}} +
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer, number
+from ._optimizer import Fixed, Flags, Optimizer, number
 
 
 # --8<-- [start:step]
@@ -100,8 +100,10 @@ class NAdam(Optimizer):
         eps: ε, added to the root of the second moment, at least 0.
         weight_decay: λ of the L2 penalty, at least 0; it passes through both moments.
         momentum_decay: ψ, at least 0: how fast the share of momentum grows to β₁; 0 keeps it at β₁ / 2.
+        decoupled_weight_decay: refused when set; torch.optim.NAdam has it.
         maximize: climb instead of descend.
-        flags: `decoupled_weight_decay`, `foreach`, `capturable`, `differentiable`: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -123,7 +125,9 @@ class NAdam(Optimizer):
     """
 
     state_names = ("exp_avg", "exp_avg_sq")
-    fixed: ClassVar = {"decoupled_weight_decay": False}
+    fixed: ClassVar = {
+        "decoupled_weight_decay": Fixed(False, "use torch.optim.NAdam, which has it"),
+    }
     numbers: ClassVar = {"mu_product": 1.0}
 
     def __init__(
@@ -134,19 +138,23 @@ class NAdam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
         *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
             momentum_decay=momentum_decay,
+            decoupled_weight_decay=decoupled_weight_decay,
             maximize=maximize,
+            fused=fused,
         )
-        super().__init__(params, defaults, **flags)
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"]

@@ -27,12 +27,12 @@ $W := W - \alpha V_{dw}^{\text{corrected}} \left(r \frac{\sqrt{1 - \beta_2^t}}{\
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer, choose
+from ._optimizer import Fixed, Flags, Optimizer, choose
 
 
 # --8<-- [start:step]
@@ -98,8 +98,10 @@ class RAdam(Optimizer):
         betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
         eps: ε, added to the root of the second moment, at least 0.
         weight_decay: λ of the L2 penalty, at least 0; it passes through both moments.
+        decoupled_weight_decay: refused when set; torch.optim.RAdam has it.
         maximize: climb instead of descend.
-        flags: `decoupled_weight_decay`, `foreach`, `capturable`, `differentiable`: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
+        flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -121,7 +123,9 @@ class RAdam(Optimizer):
     """
 
     state_names = ("exp_avg", "exp_avg_sq")
-    fixed: ClassVar = {"decoupled_weight_decay": False}
+    fixed: ClassVar = {
+        "decoupled_weight_decay": Fixed(False, "use torch.optim.RAdam, which has it"),
+    }
 
     def __init__(
         self,
@@ -130,18 +134,22 @@ class RAdam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
         *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
+            decoupled_weight_decay=decoupled_weight_decay,
             maximize=maximize,
+            fused=fused,
         )
-        super().__init__(params, defaults, **flags)
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         (beta1, beta2), lr, step = group["betas"], group["lr"], state["step"]

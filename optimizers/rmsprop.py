@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Fixed, Optimizer
 
 
 # --8<-- [start:step]
@@ -78,13 +78,13 @@ class RMSprop(Optimizer):
         alpha: β₂, the decay rate of the second moment, in [0, 1]; not the learning rate α.
         eps: ε, added to the root of the second moment, at least 0.
         weight_decay: λ of the L2 penalty, at least 0.
-        momentum: refused; use torch.optim.RMSprop, which has it.
-        centered: refused; use torch.optim.RMSprop, which has it.
+        momentum: refused when set; torch.optim.RMSprop has it.
+        centered: refused when set; torch.optim.RMSprop has it.
         capturable: refused when set.
         foreach: refused when set.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
-        flags: `differentiable`: refused when set.
+        differentiable: refused when set.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
 
     Raises:
         ValueError: an option is out of range or refused, or there are no parameters.
@@ -106,7 +106,10 @@ class RMSprop(Optimizer):
     """
 
     state_names = ("square_avg",)
-    fixed: ClassVar = {"momentum": 0.0, "centered": False}
+    fixed: ClassVar = {
+        "momentum": Fixed(0.0, "use torch.optim.RMSprop; a scheduler takes cycle_momentum=False"),
+        "centered": Fixed(False, "use torch.optim.RMSprop, which has it"),
+    }
     reads_step = False
 
     def __init__(
@@ -121,23 +124,23 @@ class RMSprop(Optimizer):
         capturable: bool = False,
         foreach: bool | None = None,
         maximize: bool = False,
-        **flags: bool | None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        defaults = dict(
+        options = dict(
             lr=lr,
             alpha=alpha,
             eps=eps,
             weight_decay=weight_decay,
+            momentum=momentum,
+            centered=centered,
             maximize=maximize,
+            fused=fused,
         )
         super().__init__(
             params,
-            defaults,
-            momentum=momentum,
-            centered=centered,
-            capturable=capturable,
-            foreach=foreach,
-            **flags,
+            options,
+            dict(foreach=foreach, capturable=capturable, differentiable=differentiable),
         )
 
     def update(self, param, grad, state, group):

@@ -17,12 +17,13 @@ $W := W - \alpha \operatorname{sign}(V_{dw})$, $b := b - \alpha \operatorname{si
 """
 
 from collections.abc import Iterable
+from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ._optimizer import Optimizer
+from ._optimizer import Flags, Optimizer
 
 
 # --8<-- [start:step]
@@ -74,7 +75,7 @@ class Signum(Optimizer):
         momentum: μ, the share of the momentum that is kept, above 0 and below 1.
         weight_decay: λ of the L2 penalty, at least 0.
         maximize: climb instead of descend.
-        fused: one kernel for all tensors: None where it can run, True always or an error, False never.
+        fused: one kernel for all tensors: None where it pays and can run, True always or an error, False never.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
@@ -107,10 +108,13 @@ class Signum(Optimizer):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
-        **flags: bool | None,
+        fused: bool | None = None,
+        **flags: Unpack[Flags],
     ) -> None:
-        defaults = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults, **flags)
+        options = dict(
+            lr=lr, momentum=momentum, weight_decay=weight_decay, maximize=maximize, fused=fused
+        )
+        super().__init__(params, options, flags)
 
     def update(self, param, grad, state, group):
         if group["weight_decay"] != 0:

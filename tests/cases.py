@@ -14,21 +14,15 @@ import adopt
 import torch
 
 from optimizers import OPTIMIZERS
+from optimizers._kernels.printing import printed
+from optimizers._options import OPTIONS
 from optimizers.formula import NoKernel, rule_of
 
 # What moves matrices only, as its formula says.
 MATRICES = {name for name in OPTIMIZERS if rule_of(name).matrix}
 
-# What to try for an option, by its name; the first three are far from each other and the default.
-VALUES = {
-    "lr": [0.05, 0.02, 0.3, 0.0],
-    "momentum": [0.5, 0.8, 0.99],
-    "betas": [(0.5, 0.9), (0.0, 0.99), (0.2, 0.7)],
-    "eps": [1e-3, 0.3, 0.05],
-    "weight_decay": [0.1, 0.5, 0.05, 1.0, 0.0],
-    "clip_exp": [0.5, None, 0.0],
-    "momentum_decay": [0.5, 0.05, 3.0],
-}
+# What to try for an option, by its name.
+VALUES = {option.name: list(option.tries) for option in OPTIONS if option.tries}
 
 
 def values(option, default):
@@ -51,7 +45,7 @@ def values(option, default):
     if isinstance(default, float):
         # Within the range that the default is in.
         return [default / 2, 0.7, 0.2] if 0 < default < 1 else [default + 0.5, default + 0.25, 2.0]
-    raise TypeError(f"tests/cases.py: add to VALUES what to try for {option}={default!r}")
+    raise TypeError(f"optimizers/_options.py: say in `tries` what to try for {option}={default!r}")
 
 
 def shape_for(name, shape):
@@ -112,7 +106,7 @@ def having(name, **options):
 def has_kernel(name):
     """Whether a formula can be computed one element at a time."""
     try:
-        return bool(rule_of(name).kernel())
+        return bool(printed(rule_of(name)))
     except NoKernel:
         return False
 

@@ -16,7 +16,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from optimizers import ADOPT, OPTIMIZERS, Adam, _fused, _numba
+from optimizers import ADOPT, OPTIMIZERS, Adam
+from optimizers._kernels import cache, launch, memory, numba_cpu
+from optimizers._kernels.printing import printed
 from optimizers.formula import rule_of
 from tests import cases
 from tests.conftest import ROOT
@@ -45,12 +47,12 @@ def kernels(monkeypatch):
     """A list that grows with each launch by how many tensors it serves."""
     launches = []
 
-    def launch(each, places, *rest):
-        launches.append(len(places.counts))
-        return original(each, places, *rest)
+    def prepared(each, places, *rest):
+        start = original(each, places, *rest)
+        return lambda: (launches.append(len(places.counts)), start())
 
-    original = _numba.launch
-    monkeypatch.setattr(_numba, "launch", launch)
+    original = numba_cpu.prepared
+    monkeypatch.setattr(numba_cpu, "prepared", prepared)
     return launches
 
 
@@ -128,8 +130,8 @@ def test_a_half_is_rounded_once_from_float32(name, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_every_half_and_what_lies_between_is_converted_as_torch_converts(dtype):
-    widen = _numba.from_bfloat16 if dtype == torch.bfloat16 else _numba.from_float16
-    narrow = _numba.to_bfloat16 if dtype == torch.bfloat16 else _numba.to_float16
+    widen = numba_cpu.from_bfloat16 if dtype == torch.bfloat16 else numba_cpu.from_float16
+    narrow = numba_cpu.to_bfloat16 if dtype == torch.bfloat16 else numba_cpu.to_float16
     halves = np.arange(2**16, dtype=np.uint16)
     singles = np.empty(2**16, np.float32)
     widen(halves, singles)
@@ -197,15 +199,15 @@ def test_dtypes_of_a_group_have_a_launch_each_and_late_ones_join(monkeypatch):
 
 def shared_among(monkeypatch, threads, piece):
     """Let torch have so many threads, each of which takes so many elements at a time."""
-    monkeypatch.setattr(_numba, "PIECE", piece)
+    monkeypatch.setattr(numba_cpu, "PIECE", piece)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    _numba.pieces.cache_clear()
+    numba_cpu.pieces.cache_clear()
 
 
 @pytest.mark.parametrize("of_torch", [True, False])
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_as_many_threads_as_torch_may_use_give_the_same_numbers(monkeypatch, of_torch, threads):
-    started, asked, theirs = [], [], _numba.on_threads_of_torch
+    started, asked, theirs = [], [], numba_cpu.on_threads_of_torch
 
     class Counted(threading.Thread):
         def start(self):
@@ -218,12 +220,12 @@ def test_as_many_threads_as_torch_may_use_give_the_same_numbers(monkeypatch, of_
 
     if of_torch and not theirs:
         pytest.skip("this build of torch has no OpenMP to be asked for its threads")
-    monkeypatch.setattr(_numba, "Thread", Counted)
-    monkeypatch.setattr(_numba, "on_threads_of_torch", on_threads_of_torch if of_torch else None)
+    monkeypatch.setattr(numba_cpu, "Thread", Counted)
+    monkeypatch.setattr(numba_cpu, "on_threads_of_torch", on_threads_of_torch if of_torch else None)
     shapes = [(0,), (3, 7), (), (2111,), (1,), (0, 4), (64,)]
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         found = []
-        for number, piece in ((1, _numba.PIECE), (threads, 10)):
+        for number, piece in ((1, numba_cpu.PIECE), (threads, 10)):
             with monkeypatch.context() as patch:
                 shared_among(patch, number, piece)
                 params = weights(*shapes, dtype=dtype)
@@ -234,7 +236,7 @@ def test_as_many_threads_as_torch_may_use_give_the_same_numbers(monkeypatch, of_
             found.append(snapshot(optimizer))
         alone, shared = found
         assert all(np.array_equal(alone[key], shared[key]) for key in alone)
-    _numba.pieces.cache_clear()
+    numba_cpu.pieces.cache_clear()
     assert asked == ([threads] * 3 * 3 if of_torch and threads > 1 else [])
     assert len(started) == (0 if of_torch else 3 * 3 * (threads - 1))
 
@@ -252,7 +254,7 @@ def test_what_threads_read_is_kept_while_they_read_it(monkeypatch):
     optimizer = Adam(params, fused=True)
     give(params, 0)
     optimizer.step()
-    monkeypatch.setattr(_numba, "worker", lambda dtype: take_part)
+    monkeypatch.setattr(numba_cpu, "worker", lambda dtype: take_part)
     optimizer.step()
     assert seen == [True]
 
@@ -271,11 +273,11 @@ def test_an_interrupt_waits_for_the_other_threads(monkeypatch):
     give(params, 0)
     optimizer.step()
     shared_among(monkeypatch, 3, 1)
-    monkeypatch.setattr(_numba, "on_threads_of_torch", None)
-    monkeypatch.setattr(_numba, "worker", lambda dtype: take_part)
+    monkeypatch.setattr(numba_cpu, "on_threads_of_torch", None)
+    monkeypatch.setattr(numba_cpu, "worker", lambda dtype: take_part)
     with pytest.raises(KeyboardInterrupt):
         optimizer.step()
-    _numba.pieces.cache_clear()
+    numba_cpu.pieces.cache_clear()
     assert len(finished) == 2
 
 
@@ -480,14 +482,14 @@ def test_without_the_extra_it_is_named_where_the_kernel_is_insisted_on(
         return None if name == missing else find(name, *rest)
 
     monkeypatch.setattr(importlib.machinery.PathFinder, "find_spec", find_without)
-    monkeypatch.setattr(_fused, "folder", lambda: tmp_path)
-    _fused.kernel_of.cache_clear()
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path)
+    cache.kernel_of.cache_clear()
     params = weights((3,))
     give(params, 0)
     Adam(params).step()
-    with pytest.raises(RuntimeError, match=r"^Adam cannot be fused: .*: pip install 'optimizers\["):
+    with pytest.raises(RuntimeError, match=r"^Adam cannot be fused: .*, which the extra `\w+` installs"):
         Adam(params, fused=True).step()
-    _fused.kernel_of.cache_clear()
+    cache.kernel_of.cache_clear()
 
 
 def test_autograd_notices_that_a_parameter_has_changed(monkeypatch):
@@ -587,7 +589,7 @@ def test_fused_is_an_option_of_a_group_which_a_loaded_state_leaves_alone(monkeyp
 @pytest.mark.parametrize("name", NAMES)
 def test_the_kernel_has_the_lines_of_the_formula_and_touches_each_value_once(name):
     rule = rule_of(name)
-    text = rule.kernel()
+    text = printed(rule)
     body = text[text.index("for i in") :].splitlines()[1:]
     shown = [one.latex for one in rule.lines("W", "iteration") if rule.symbols[one.target].of]
     assert [line.partition("  # ")[2] for line in body if "  # " in line] == shown
@@ -657,10 +659,10 @@ def test_a_kernel_is_kept_for_later_processes_and_made_in_memory_where_it_cannot
 
 COUNTED = """
 from numba.core import event
-from optimizers import _numba
+from optimizers._kernels import numba_cpu
 with event.install_recorder("numba:compiler_lock") as compiled:
     for dtype in ("float32", "bfloat16", "float16"):
-        _numba.worker(dtype)
+        numba_cpu.worker(dtype)
 print(len(compiled.buffer))
 """
 
@@ -677,11 +679,11 @@ def test_an_interrupted_first_compile_leaves_everything_as_it_was(monkeypatch, t
 
     params = weights((3,))
     optimizer = Adam(params, fused=True)
-    monkeypatch.setattr(_fused, "folder", lambda: tmp_path)
-    _fused.kernel_of.cache_clear()
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path)
+    cache.kernel_of.cache_clear()
     give(params, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(_numba, "kernel", interrupted)
+        patch.setattr(numba_cpu, "kernel", interrupted)
         with pytest.raises(KeyboardInterrupt):
             optimizer.step()
     assert not optimizer.state
@@ -690,7 +692,7 @@ def test_an_interrupted_first_compile_leaves_everything_as_it_was(monkeypatch, t
     optimizer.step()
     assert optimizer.state[params[0]]["step"] == 2
     assert [path.suffix for path in tmp_path.iterdir() if path.is_file()] == [".py"]
-    _fused.kernel_of.cache_clear()
+    cache.kernel_of.cache_clear()
 
 
 # Triton's interpreter may cut what it should round to a half: a unit in the last place.
@@ -721,9 +723,9 @@ def compare_on_triton(device, elements=(5, 3000, 0)):
 
 
 ON_TRITON = """
-from optimizers import _fused
+from optimizers._kernels import layout
 from tests.test_fused import compare_on_triton
-_fused.COMPILERS["cpu"] = "triton"
+layout.COMPILERS["cpu"] = "triton"
 compare_on_triton("cpu")
 """
 

@@ -16,11 +16,13 @@ import importlib
 HOMES = {
     "Difference": "compare",
     "FormulaError": "source",
-    "NoKernel": "kernels",
+    "Loop": "loop",
+    "NoKernel": "loop",
     "Rule": "rule",
     "Statement": "rule",
     "differences": "compare",
     "highlight": "compare",
+    "loop_of": "loop",
     "occurrences": "expressions",
     "read": "reader",
     "rule_of": "reader",
@@ -39,5 +41,5 @@ def __getattr__(name):
     except ModuleNotFoundError as error:
         if error.name not in ("lark", "sympy"):
             raise
-        message = "formulas need lark and SymPy: pip install 'optimizers[formula]'"
+        message = "formulas need lark and SymPy, which the extra `formula` installs"
         raise ImportError(message) from error

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import sympy
 
-from . import kernels, printers
+from . import printers
 from .expressions import clip, divides
 from .matrices import frobenius, matmul, norm, transpose
 from .symbols import Symbol
@@ -263,27 +263,6 @@ class Rule:
             exp_avg_sq_corrected, param); // optimizers/adam.py:20
         """
         return printers.javascript(self, variable)
-
-    def kernel(self, dtype="float32", compiler="numba", variable=None):
-        """The rule as the text of a module with a kernel: one loop over the elements of a tensor.
-
-        Args:
-            dtype: what to compute in, "float32" or "float64".
-            compiler: what compiles it, "numba" for CPUs or "triton" for GPUs.
-            variable: whose lines to print, one of `variables`; the first unless said.
-
-        Returns:
-            The text; `optimizers._fused` runs it.
-
-        Raises:
-            ValueError: a line takes more than one element at a time.
-
-        Example:
-            >>> from optimizers.formula import rule_of
-            >>> print(rule_of("Lion").kernel().splitlines()[-4])
-                    param = param - lr*delta  # W := W - \\alpha \\Delta_{dw}
-        """
-        return kernels.kernel(self, dtype, compiler, variable)
 
     def _run(self, param, grad, state, variable, maximize, hyper):
         """The moments of one call: Initialize on the first, and an iteration where there is one."""

@@ -1,4 +1,4 @@
-"""Runs the printed kernels on CUDA devices: what they are made of, and their launch."""
+"""Runs the printed kernels on CUDA devices: the functions that they call, and their launch."""
 
 from ctypes import c_float
 from functools import lru_cache
@@ -61,11 +61,11 @@ def power(x, exponent):
     return tl.where(exponent == 0, 1.0, tl.where(exponent == 1, x, raised)).to(x.dtype)
 
 
-def count(addresses):
-    """Add one to each of the numbers in float32 at some addresses of the CPU; return them."""
+def count(addresses, summand):
+    """Add 0 or 1 to each of the numbers in float32 at some addresses of the CPU; return them."""
     cells = list(map(c_float.from_address, addresses.tolist()))
     for cell in cells:
-        cell.value += 1
+        cell.value += summand
     return np.array([cell.value for cell in cells])
 
 
@@ -78,8 +78,11 @@ def blocks_of(counts, device):
     return torch.from_numpy(np.stack([tensors, places], axis=1)).to(device)
 
 
-def launch(each, places, numbers, dtype, device):
-    """Call a kernel once for all elements of some tensors.
+compiled = set()
+
+
+def prepared(each, places, numbers, dtype, device):
+    """Make ready to call a kernel once for all elements of some tensors.
 
     Args:
         each: the kernel.
@@ -87,18 +90,27 @@ def launch(each, places, numbers, dtype, device):
         numbers: a row of numbers for each tensor.
         dtype: the parameters' dtype, "float32", "float64", "bfloat16" or "float16".
         device: where all of them are.
+
+    Returns:
+        The function that launches it.
     """
     blocks = blocks_of(tuple(places.counts.tolist()), device)
-    if not len(blocks):
-        return
     tables = (
         torch.from_numpy(one).to(device) for one in (places.counts, places.addresses, numbers)
     )
-    # Of what begins and ends at multiples of 16 bytes, a GPU loads 16 at once.
+    # A GPU loads 16 bytes at once from what begins and ends at multiples of 16 bytes.
     even = 1 if np.any(places.counts % 16) or np.any(places.addresses % 16) else 16
     arguments = blocks, *tables, len(places.counts), DTYPES[dtype], even, BLOCK
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            each[(len(blocks),)](*arguments)
-    else:
-        each[(len(blocks),)](*arguments)  # Triton's interpreter
+
+    def launch(programs):
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                each[(programs,)](*arguments)
+        else:
+            each[(programs,)](*arguments)  # Triton's interpreter
+
+    if (each, dtype, even, device) not in compiled:
+        # Launching no program compiles the kernel; what fails there fails before anything moves.
+        launch(0)
+        compiled.add((each, dtype, even, device))
+    return (lambda: launch(len(blocks))) if len(blocks) else (lambda: None)

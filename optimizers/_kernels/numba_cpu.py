@@ -1,4 +1,4 @@
-"""Runs the printed kernels on CPUs: what they are made of, and the loop over tensors.
+"""Runs the printed kernels on CPUs: the functions that they call, and the loop over tensors.
 
 Addresses are numbers here: a kernel walks the memory of a tensor, whatever its shape.
 """
@@ -6,17 +6,19 @@ Addresses are numbers here: a kernel walks the memory of a tensor, whatever its 
 import ctypes
 import math
 import os
-from functools import cache, lru_cache
+from contextlib import suppress
+from functools import cache, lru_cache, partial
 from threading import Thread
 
 import numpy as np
 import torch
 from llvmlite import ir
-from numba import carray, cfunc, float64, int64, njit, types
+from numba import carray, cfunc, float32, float64, int64, njit, types
 from numba.core import cgutils
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
-from ._fused import PROCESS
+from . import PROCESS
 
 # A product and a sum may be rounded once instead of twice; nothing else may be changed.
 MATH = {"fastmath": {"contract"}, "error_model": "numpy"}
@@ -33,7 +35,10 @@ def cached(decorator, *arguments, **options):
         try:
             return decorator(*arguments, cache=True, **options)(function)
         except Exception:
-            # No place can be written to, or what lies there cannot be read: it is compiled anew.
+            # There is no place for it, the disk is full, or what lies there is damaged.
+            with suppress(Exception):
+                FunctionCache(function).flush()
+                return decorator(*arguments, cache=True, **options)(function)
             return decorator(*arguments, **options)(function)
 
     return decorate
@@ -149,18 +154,18 @@ def to_float16(singles, halves):
         halves[i] = half | bits[i] >> 16 & 0x8000
 
 
-@cached(njit, types.void(int64[::1], float64[::1]))
-def add_one(addresses, sums):
+@cached(njit, types.void(int64[::1], float32, float64[::1]))
+def add(addresses, summand, sums):
     for k in range(len(addresses)):
         number = carray(pointer(addresses[k]), 1, np.float32)
-        number[0] += 1
+        number[0] += summand
         sums[k] = number[0]
 
 
-def count(addresses):
-    """Add one to each of the numbers in float32 at some addresses; return them."""
+def count(addresses, summand):
+    """Add 0 or 1 to each of the numbers in float32 at some addresses; return them."""
     steps = np.empty(len(addresses))
-    add_one(addresses, steps)
+    add(addresses, summand, steps)
     return steps
 
 
@@ -256,8 +261,8 @@ def threads_of_torch():
 on_threads_of_torch = threads_of_torch()
 
 
-def launch(each, places, numbers, dtype, device):
-    """Call a kernel for all elements of some tensors, shared among threads.
+def prepared(each, places, numbers, dtype, device):
+    """Make ready to call a kernel for all elements of some tensors, shared among threads.
 
     Args:
         each: the kernel.
@@ -265,26 +270,46 @@ def launch(each, places, numbers, dtype, device):
         numbers: a row of numbers for each tensor.
         dtype: the parameters' dtype, "float32", "float64", "bfloat16" or "float16".
         device: the CPU.
+
+    Returns:
+        The function that starts it and waits for it.
     """
     tensors, starts, lengths = pieces(tuple(places.counts.tolist()))
     table = np.empty((len(tensors), 2 + len(places.sizes)), np.int64)
     table[:, 0] = lengths
     table[:, 1] = numbers.ctypes.data + numbers.strides[0] * tensors
     table[:, 2:] = places.addresses.T[tensors] + starts[:, None] * places.sizes
-    # Whoever is free takes the next piece: a thread that comes late holds nobody up.
+    # A thread that is free takes the next piece: one that comes late holds nobody up.
     job = np.array([0, len(table), each.address, table.shape[1], table.ctypes.data])
-    place, take_part = job.ctypes.data, worker(dtype)
+    take_part = worker(dtype)
     threads = min(torch.get_num_threads(), max(1, int(lengths.sum()) // PIECE))
+
+    return partial(on_threads, threads, take_part, job, (table, numbers))
+
+
+def on_threads(threads, take_part, job, kept):
+    """Call a function on this thread and on others, and wait for all of them.
+
+    Args:
+        threads: how many, with this one.
+        take_part: the function.
+        job: an array, whose address it is given.
+        kept: arrays whose addresses are in the job.
+    """
     # A forked process has no threads of torch's; OpenMP would wait for them for ever.
     if threads > 1 and on_threads_of_torch and os.getpid() == PROCESS:
-        on_threads_of_torch(take_part, place, threads, 0)
+        on_threads_of_torch(take_part, job.ctypes.data, threads, 0)
         return
-    others = [Thread(target=take_part, args=(place,)) for _ in range(threads - 1)]
-    for thread in others:
-        thread.start()
+    others = []
     try:
-        take_part(place)
+        with suppress(RuntimeError, MemoryError):
+            # Where the system has no thread left, those that there are do all the work.
+            for _ in range(threads - 1):
+                others.append(Thread(target=take_part, args=(job.ctypes.data,)))
+                others[-1].start()
+        take_part(job.ctypes.data)
     finally:
         # Nobody may go on while the memory is being written to.
         for thread in others:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()

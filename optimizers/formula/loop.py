@@ -1,0 +1,249 @@
+r"""Turns a rule into one loop over elements that reads and writes each value once.
+
+What has no element, such as $1 - \beta_1^t$, is a number: the function `once` computes it once a
+step for each tensor, in float64, and the loop knows it by name. The caller puts a program around
+the loop.
+"""
+
+from typing import NamedTuple
+
+import sympy
+from sympy.printing.pycode import PythonCodePrinter
+
+from .expressions import clip, divides
+from .printers import PYTHON, SETTINGS, Python, any_array, indent, named, occurs
+
+
+class NoKernel(ValueError):
+    """A rule cannot be one loop over elements; the message names the file and the remedy."""
+
+
+class Loop(NamedTuple):
+    """A rule as one loop over the elements of a tensor.
+
+    Args:
+        path: the file of the rule.
+        arrays: the names of what is read element by element: `param`, `grad`, then the states.
+        numbers: the names of what has no element: `direction`, which is -1 to climb, then the rest.
+        lines: the arithmetic of one element, in Python, each line with its formula as a comment.
+        once: the function `once(step, **options)`, which computes the numbers in float64.
+        options: the options that `once` takes.
+        kept: the states that are one number for a tensor: `once` takes them and returns them last.
+        helpers: the functions that the lines call.
+    """
+
+    path: str
+    arrays: list[str]
+    numbers: list[str]
+    lines: list[str]
+    once: str
+    options: tuple[str, ...]
+    kept: tuple[str, ...]
+    helpers: list[str]
+
+
+HELPERS = ("absolute", "clip", "maximum", "minimum", "power", "sign", "sqrt", "square")
+
+
+class Elements(PythonCodePrinter):
+    """Expressions over one element; numbers are computed by the lines in `once`."""
+
+    def __init__(self, rule, taken):
+        super().__init__(SETTINGS)
+        self.rule, self.taken, self.once, self.numbers = rule, set(taken), [], {}
+
+    def fresh(self, name):
+        """A name that nothing has yet: this one, or the next that is free."""
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def number(self, expression):
+        """The name in the loop of what has no element."""
+        if expression.is_Symbol and self.rule.symbols[expression.name].kind == "hyper-parameter":
+            code = self.rule.code(expression.name)
+            for name, known in self.numbers.items():
+                if known == code:
+                    return name
+            # An option keeps its name; betas[0] is called beta1.
+            option, _, index = code.rstrip("]").partition("[")
+            name = self.fresh(f"{option.rstrip('s')}{int(index) + 1}") if index else option
+        else:
+            name = code = self.fresh(f"c{len(self.once) + 1}")
+            self.once.append(f"{name} = {Python(self.rule).doprint(expression)}")
+        self.numbers[name] = code
+        return name
+
+    def elements(self, expression):
+        """The code of an expression, with an element or without."""
+        if not any_array(self.rule, expression):
+            return self.number(expression)
+        return self._print(expression)
+
+    def bracketed(self, expression):
+        """The same as one factor."""
+        code = self.elements(expression)
+        return f"({code})" if expression.is_Add and any_array(self.rule, expression) else code
+
+    def signed(self, expression):
+        """Whether a term is taken away, and its code without that sign."""
+        minus, numbers, code = False, [], ""
+        for factor in factors(expression):
+            if factor == -1:
+                minus = not minus
+            elif not any_array(self.rule, factor):
+                numbers.append(factor)
+            elif divides(factor):
+                code = f"{code or self.number(sympy.Integer(1))}/{self.bracketed(factor.base)}"
+            else:
+                code = f"{code}*{self.bracketed(factor)}" if code else self.bracketed(factor)
+        if numbers:
+            # All numbers of a product are one, in front.
+            whole = self.number(numbers[0] if len(numbers) == 1 else multiply(numbers))
+            code = f"{whole}*{code}" if code else whole
+        return minus, code
+
+    def _print_Symbol(self, symbol):
+        return named(self.rule, symbol)
+
+    def _print_Add(self, expression):
+        minus, code = self.signed(expression.args[0])
+        code = f"-{code}" if minus else code
+        for part in expression.args[1:]:
+            minus, term = self.signed(part)
+            code += f" {'-' if minus else '+'} {term}"
+        return code
+
+    def _print_Mul(self, expression):
+        minus, code = self.signed(expression)
+        return f"-{code}" if minus else code
+
+    def _print_Pow(self, power):
+        if divides(power):
+            return self._print_Mul(power)
+        if power.exp == sympy.Rational(1, 2):
+            return f"sqrt({self.elements(power.base)})"
+        if power.exp == 2:
+            base = self.bracketed(power.base)
+            return f"{base}*{base}" if power.base.is_Symbol else f"square({base})"
+        return f"power({self.elements(power.base)}, {self.elements(power.exp)})"
+
+    def _print_call(self, name, call):
+        first, *rest = map(self.elements, call.args)
+        return f"{name}({', '.join([first, *rest])})"
+
+    def _print_nested(self, name, call):
+        first, *rest = map(self.elements, call.args)
+        for part in rest:
+            first = f"{name}({first}, {part})"
+        return first
+
+    def _print_Max(self, call):
+        return self._print_nested("maximum", call)
+
+    def _print_Min(self, call):
+        return self._print_nested("minimum", call)
+
+    def _print_Abs(self, call):
+        return self._print_call("absolute", call)
+
+    def _print_sign(self, call):
+        return self._print_call("sign", call)
+
+    def _print_clip(self, call):
+        return self._print_call("clip", call)
+
+
+# What is done to one element at a time.
+ELEMENTWISE = {
+    *(sympy.Add, sympy.Mul, sympy.Pow, sympy.Max, sympy.Min, sympy.Abs, sympy.sign, clip),
+    *(sympy.Symbol, sympy.Integer, sympy.Rational, sympy.Float),
+}
+
+
+def factors(expression):
+    """The factors of a product, those of the products in it included."""
+    if not expression.is_Mul:
+        return [expression]
+    return [factor for part in expression.args for factor in factors(part)]
+
+
+def multiply(numbers):
+    """A product in the order written."""
+    return sympy.Mul(*numbers, evaluate=False)
+
+
+def loop_of(rule, variable=None, reserved=()):
+    """The rule as one loop over elements.
+
+    Args:
+        rule: the rule.
+        variable: whose lines, one of `rule.variables`; the first unless said.
+        reserved: names of the program that the caller puts around the loop.
+
+    Returns:
+        A `Loop`.
+
+    Raises:
+        NoKernel: a line needs more than one element at a time, or a quantity has a reserved name.
+
+    Example:
+        >>> from optimizers.formula import read
+        >>> found = loop_of(read(r"On iteration $t$: $W := W - 2 \\alpha dW$", path="sgd.md"))
+        >>> print(found.once)
+        def once(step, *, lr):
+            # What has no element, in float64.
+            c1 = 2*lr
+            return [c1]
+        >>> found.numbers, found.lines
+        (['direction', 'c1'], ['param = param - c1*grad  # W := W - 2 \\\\alpha dW'])
+    """
+    variable, path = variable or rule.variables[0], rule.statements[0].path
+    states = [code for code in rule.states if has_elements(rule, code)]
+    kept = tuple(code for code in rule.states if code not in states)
+    arrays = ["param", "grad", *states]
+    codes = {symbol.code.partition("[")[0] for symbol in rule.symbols.values()}
+    taken = {*reserved, "direction", *HELPERS, *map("{}s".format, arrays)}
+    if clash := (codes - {"param", "grad"}) & taken:
+        raise NoKernel(
+            f"{path}: the kernel has a name of its own `{min(clash)}`; give the option, state or "
+            "intermediate of this name another one"
+        )
+    printer, lines = Elements(rule, codes | taken), []
+    for statement in rule.lines(variable, "iteration"):
+        for part in sympy.preorder_traversal(statement.expression):
+            if not (part.is_Number or part.func in ELEMENTWISE):
+                name = getattr(part.func, "__name__", part)
+                where = f"{statement.path}:{statement.line}"
+                raise NoKernel(f"{where}: {name} takes more than one element")
+        target = rule.symbols[statement.target]
+        if target.of:
+            code = printer.elements(statement.expression)
+            lines.append(f"{target.code} = {code}  # {statement.latex}")
+        else:
+            code = Python(rule).doprint(statement.expression)
+            printer.once.append(f"{target.code} = {code}")
+    once = [*printer.once, f"return [{', '.join([*printer.numbers.values(), *kept])}]"]
+    if rule.initialize_reads_gradient:
+        once.insert(0, "step = step - 1  # Initialize took a call")
+    options = tuple(rule.hyperparameters)
+    arguments = ["step", *kept, *(["*"] if options else []), *options]
+    head = [f"def once({', '.join(arguments)}):", "    # What has no element, in float64."]
+    once = "\n".join([*head, *indent(once)])
+    needed = [text for name, text in PYTHON.items() if occurs(name, once)]
+    return Loop(
+        path=path,
+        arrays=arrays,
+        numbers=["direction", *printer.numbers],
+        lines=lines,
+        once="\n\n".join([*needed, once]),
+        options=options,
+        kept=kept,
+        helpers=[name for name in HELPERS if any(occurs(name, line) for line in lines)],
+    )
+
+
+def has_elements(rule, code):
+    """Whether a state has the shape of the parameter."""
+    return any(one.of for one in rule.symbols.values() if (one.kind, one.code) == ("state", code))
