@@ -29,7 +29,6 @@ FLAGS = {
 }
 # The names of all states of all formulas.
 STATES = {symbol.code for symbol in SYMBOLS if symbol.kind == "state"}
-OPTIONS = {option.name for option in _options.OPTIONS}
 
 
 class Fixed(NamedTuple):
@@ -228,7 +227,9 @@ class Optimizer(torch.optim.Optimizer):
 
     def _end(self, param: Tensor, work: Tensor) -> None:
         """Write back what was updated in a copy."""
-        if param.dtype != state_dtype(param) or (param.is_complex() and param.is_conj()):
+        # torch.compile cannot ask whether a tensor is conjugated only when it is read.
+        conjugated = param.is_complex() and (is_compiling() or param.is_conj())
+        if conjugated or param.dtype != state_dtype(param):
             param.copy_(torch.view_as_complex(work) if param.is_complex() else work)
 
     def _restore(self, param: Tensor, state: dict[str, Any]) -> None:
@@ -291,16 +292,21 @@ class Optimizer(torch.optim.Optimizer):
         return {**saved, "state": state, "param_groups": groups}
 
     def _check_saved(self, group: dict[str, Any], own: dict[str, Any]) -> None:
-        """Refuse the options of another algorithm; wrappers' options are carried."""
+        """Refuse the options of another algorithm; what wrappers have put there is carried."""
         lacking = (self.defaults.keys() - FLAGS.keys() - {"fused", "maximize"}) - group.keys()
-        foreign = [name for name in group if name in OPTIONS and name not in own]
-        # The groups and states of Adam and RAdam differ by this flag alone. torch.optim has given
-        # both the other one, later.
-        if ("amsgrad" in group) != ("amsgrad" in own) and "decoupled_weight_decay" in group:
-            raise ValueError(f"amsgrad={group.get('amsgrad')} is not {type(self).__name__}")
-        if lacking and foreign:
-            name = foreign[0]
-            raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+        for option in _options.OPTIONS:
+            foreign = option.name in group and option.name not in own
+            if foreign and (lacking or option.kind in ("flag", "fixed")):
+                self._refuse_saved(option.name, group)
+        for name, (value, _, also) in self.fixed.items():
+            if group.get(name, value) != value and group[name] not in also:
+                self._refuse_saved(name, group)
+        # Groups and states of Adam and RAdam differ by `amsgrad` alone, which is the older flag.
+        if "amsgrad" in lacking and "decoupled_weight_decay" in group:
+            self._refuse_saved("decoupled_weight_decay", group)
+
+    def _refuse_saved(self, name: str, group: dict[str, Any]) -> None:
+        raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
 
     def _as_own_state(self, param: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
         if not self.reads_step:

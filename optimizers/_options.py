@@ -22,7 +22,8 @@ class Option(NamedTuple):
     Args:
         name: the keyword.
         kind: "number", at least 0 and finite; "rate", a number of at most 1; "rates", a pair of
-            numbers below 1; "flag"; or "other", which its class checks.
+            numbers below 1; "flag"; "other", which its class checks; or "fixed", an option of
+            torch.optim that tells algorithms apart, and has one value in each class here.
         refusal: what is said of a bad value, in torch.optim's words where it has the option.
         slider: how the laboratory's slider runs; empty to let it follow from the default.
         tries: values that tests try, the most different from each other and the default first;
@@ -55,6 +56,14 @@ OPTIONS = (
     Option("ns_steps", "other"),
     Option("decouple", "flag"),
     Option("maximize", "flag"),
+    Option("amsgrad", "fixed"),
+    Option("decoupled_weight_decay", "fixed"),
+    Option("dampening", "fixed"),
+    Option("nesterov", "fixed"),
+    Option("centered", "fixed"),
+    Option("lr_decay", "fixed"),
+    Option("initial_accumulator_value", "fixed"),
+    Option("adjust_lr_fn", "fixed"),
 )
 # fmt: on
 

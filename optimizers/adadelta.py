@@ -25,9 +25,11 @@ from collections.abc import Iterable
 import numpy as np
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def adadelta_step(
     param, grad, state, *, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, maximize=False

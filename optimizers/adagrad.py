@@ -23,9 +23,11 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def adagrad_step(param, grad, state, *, lr=1e-2, weight_decay=0.0, eps=1e-10, maximize=False):
     """One step of Adagrad on NumPy arrays, out of place.

@@ -33,9 +33,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Flags, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def adopt_step(
     param, grad, state, *, lr=1e-3, betas=(0.9, 0.9999), eps=1e-6, weight_decay=0.0, decouple=False,

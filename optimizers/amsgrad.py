@@ -32,9 +32,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Flags, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def amsgrad_step(
     param, grad, state, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, maximize=False

@@ -16,9 +16,11 @@ from typing import ClassVar, Unpack
 
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Flags, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def gradient_descent_step(param, grad, state, *, lr=1e-3, weight_decay=0.0, maximize=False):
     """One step of gradient descent on NumPy arrays, out of place.

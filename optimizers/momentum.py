@@ -16,14 +16,16 @@ $W := W - \alpha V_{dw}$, $b := b - \alpha V_{db}$
 """
 
 from collections.abc import Iterable
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Flags, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def momentum_step(param, grad, state, *, lr=1e-3, momentum=0.9, weight_decay=0.0, maximize=False):
     """One step of gradient descent with momentum on NumPy arrays, out of place.
@@ -129,6 +131,11 @@ class Momentum(Optimizer):
             fused=fused,
         )
         super().__init__(params, options, flags)
+
+    def _check_saved(self, group: dict[str, Any], own: dict[str, Any]) -> None:
+        super()._check_saved(group, own)
+        if group.get("momentum") == 0:
+            self._refuse_saved("momentum", group)  # it is gradient descent
 
     def update(self, param, grad, state, group):
         if group["weight_decay"] != 0:

@@ -31,6 +31,7 @@ from torch import Tensor
 from torch.compiler import is_compiling
 from torch.nn import Parameter
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Flags, Optimizer
 
 # Matrices of one shape and of at most so many elements are orthogonalized in one batched product.
@@ -38,6 +39,7 @@ from ._optimizer import Fixed, Flags, Optimizer
 TOGETHER = 65_536
 
 
+@real_arrays
 # --8<-- [start:step]
 def muon_step(
     param,

@@ -32,9 +32,11 @@ from typing import ClassVar, Unpack
 import numpy as np
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Flags, Optimizer, number
 
 
+@real_arrays
 # --8<-- [start:step]
 def nadam_step(
     param, grad, state, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0,

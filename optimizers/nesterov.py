@@ -21,9 +21,11 @@ from typing import ClassVar, Unpack
 import numpy as np
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Flags, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def nesterov_step(param, grad, state, *, lr=1e-3, momentum=0.9, weight_decay=0.0, maximize=False):
     """One step of gradient descent with Nesterov momentum on NumPy arrays, out of place.

@@ -23,9 +23,11 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Fixed, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def rmsprop_step(
     param, grad, state, *, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, maximize=False
@@ -125,6 +127,7 @@ class RMSprop(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         differentiable: bool = False,
+        *,
         fused: bool | None = None,
     ) -> None:
         options = dict(

@@ -23,9 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._numpy import real_arrays
 from ._optimizer import Flags, Optimizer
 
 
+@real_arrays
 # --8<-- [start:step]
 def signum_step(param, grad, state, *, lr=1e-4, momentum=0.9, weight_decay=0.0, maximize=False):
     """One step of Signum on NumPy arrays, out of place.

@@ -32,7 +32,7 @@ def test_no_table_speaks_of_an_optimizer_that_is_not_there(table):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_has_two_settings_besides_its_default(name):
-    defaults = OPTIMIZERS[name].step.__kwdefaults__
+    defaults = cases.defaults_of(name)
     for option, default in defaults.items():
         others = {
             str(options[option])
@@ -179,7 +179,7 @@ def worded(name, options, message):
         (name, options, message)
         for name in NAMES
         for options, message in WRONG
-        if options.keys() <= OPTIMIZERS[name].step.__kwdefaults__.keys()
+        if options.keys() <= cases.defaults_of(name).keys()
     ],
 )
 def test_a_wrong_option_is_refused_by_name_and_value(name, options, message):
@@ -216,7 +216,7 @@ WORDED = [
         (name, options)
         for name in cases.ORIGINALS
         for options in WORDED
-        if options.keys() <= OPTIMIZERS[name].step.__kwdefaults__.keys()
+        if options.keys() <= cases.defaults_of(name).keys()
     ],
 )
 def test_the_refusal_is_worded_like_the_original(name, options):

@@ -24,7 +24,7 @@ from torch.autograd.graph import increment_version
 from torch.compiler import is_compiling
 
 from .cache import kernel_of
-from .layout import COMPILERS, COMPUTES, Quantities, sort
+from .layout import COMPILERS, COMPUTES, NoMemory, Quantities, sort
 
 PACKAGE = __package__.rpartition(".")[0]
 RUNNERS = {"numba": "numba_cpu", "triton": "triton_gpu"}
@@ -67,7 +67,8 @@ def plan(optimizer, groups):
         A plan for each group.
 
     Raises:
-        RuntimeError: a group's `fused` is True, and a parameter in it cannot be served.
+        RuntimeError: a group's `fused` is True, and a parameter in it cannot be served; or a tensor
+            has no memory.
     """
     plans = [plan_group(optimizer, group, params) for group, params in groups]
     for found in plans:
@@ -87,6 +88,8 @@ def plan_group(optimizer, group, params):
         batches, waiting, plain, why = sort(
             params, states, quantities, remembered.setdefault(id(group["params"]), {})
         )
+    except NoMemory:
+        raise
     except Exception as error:
         return Plan(group, [], params, in_a_line("the tensors could not be looked at", error))
     if group["fused"]:

@@ -22,6 +22,10 @@ ORDINARY = {Tensor, torch.nn.Parameter}
 LAYOUT, DTYPE, DEVICE, IS_CPU = map(attrgetter, ("layout", "dtype", "device", "is_cpu"))
 
 
+class NoMemory(RuntimeError):
+    """A tensor has elements and no memory for them: any step would end the process."""
+
+
 class Quantities(NamedTuple):
     """What an optimizer keeps for a parameter.
 
@@ -65,9 +69,10 @@ class Places(NamedTuple):
         kept = self.counts, np.delete(self.addresses, 1, axis=0), self.scalars
         return b"".join(one.tobytes() for one in kept)
 
-    def whole(self):
-        """Whether all tensors with elements have memory."""
-        return bool(np.all(self.addresses[:, self.counts > 0]) and np.all(self.scalars))
+    def check_memory(self):
+        """Refuse tensors whose memory has been given back."""
+        if not (np.all(self.addresses[:, self.counts > 0]) and np.all(self.scalars)):
+            raise NoMemory("a parameter, a gradient or a state has no memory")
 
     def apart(self):
         """Whether what is written to lies apart, so that threads do not write over each other."""
@@ -134,10 +139,11 @@ def sort(params, states, quantities, remembered):
     for found in rows.values():
         served, known, tensors, numbers = (list(column) for column in zip(*found, strict=True))
         places = Places.of(*(list(zip(*table, strict=True)) for table in (tensors, numbers)))
-        if places.whole() and places.apart():
+        places.check_memory()
+        if places.apart():
             batches.append(Batch(served, known, places))
         else:
-            why = "a parameter, a gradient or a state has no memory, or shares it with another"
+            why = "two parameters or states share memory"
             others += served
     return batches, waiting, others, why
 
@@ -210,7 +216,8 @@ def alike(columns, scalars, remembered):
         ):
             return None
         remembered["now"] = now, places.lasting()
-    return places if places.whole() else None
+    places.check_memory()
+    return places
 
 
 def scalar_dtypes(dtype, number):
@@ -245,7 +252,7 @@ def oddity(row, scalars):
     if param.device.type not in COMPILERS:
         return f"there is no kernel for {param.device.type}"
     if any(one.layout is not torch.strided for one in row):
-        return "a gradient is sparse"
+        return "a tensor is sparse"
     dtypes = [param.dtype] * 2 + [COMPUTES[param.dtype]] * (len(row) - 2)
     for one, dtype in zip(row, dtypes, strict=True):
         if (one.dtype, one.device, one.shape) != (dtype, param.device, param.shape):
