@@ -12,9 +12,12 @@ import ctypes
 import datetime
 import importlib.util
 import json
+import math
 import os
 import platform
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from functools import partial
@@ -22,29 +25,34 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from types import ModuleType
+from unittest import mock
 
 import adopt
 import pytorch_optimizer
 import torch
 from tqdm import tqdm
 
-from optimizers import OPTIMIZERS, _fused, _layout
+from optimizers import OPTIMIZERS, Muon
+from optimizers._kernels import launch, layout
+from optimizers._kernels.printing import printed
 from optimizers.formula import read, rule_of
 
 RESULTS = Path(__file__).parent / "results"
 TURNS = 9
 # Tensors, and elements of each: a model of 30 million parameters, and many small tensors.
-CASES = {"large": (100, 300_000), "small": (500, 1000)}
+CASES = {"large": (100, (300_000,)), "small": (500, (1000,))}
 # How cost grows: parameters in all, in 100 tensors.
 SIZES = [10**4, 10**5, 10**6, 10**7, 10**8]
 GROWING = ("Adam", "ADOPT")
 # On a GPU, a model of a thousand million, and those whose states its memory holds at once.
-HUGE = (100, 10_000_000)
+HUGE = (100, (10_000_000,))
 LARGEST = {
     "Adam": [("here", "fused"), ("torch.optim", "fused"), ("torch.optim", "foreach")],
     "AdamW": [("here", "fused"), ("torch.optim", "fused"), ("torch.optim", "foreach")],
     "ADOPT": [("here", "fused"), ("torch-adopt", "foreach")],
 }
+# Weight matrices of hidden layers for Muon, 12.6 million parameters, and few of its slow steps.
+MATRICES = (24, (512, 1024))
 # A step that moves as many bytes as one that keeps so many values, and only adds.
 FLOORS = [
     "$W := W + dW$",
@@ -106,6 +114,24 @@ def contenders(device):
     return found
 
 
+class Float32Muon(torch.optim.Muon):
+    """torch's class without its rounding to bfloat16."""
+
+    def step(self):
+        with mock.patch.object(torch.Tensor, "bfloat16", torch.Tensor.clone):
+            super().step()
+
+
+def muons():
+    """Muon here and in torch.optim, in both dtypes of the iteration."""
+    return [
+        ("here", "float32", partial(Muon, lr=1e-3)),
+        ("here", "bfloat16", partial(Muon, lr=1e-3, ns_dtype=torch.bfloat16)),
+        ("torch.optim", "float32", partial(Float32Muon, lr=1e-3)),
+        ("torch.optim", "bfloat16", partial(torch.optim.Muon, lr=1e-3)),
+    ]
+
+
 class Copy:
     """Steps that only move the bytes, on a GPU: copies of a fixed part of its memory."""
 
@@ -134,7 +160,7 @@ class Floor:
         start = START.format(begin) if states else ""
         rule = read(f"{start}On iteration $t$: {FLOORS[states]}")
         self.kernel = ModuleType("floor")
-        exec(rule.kernel(), vars(self.kernel))
+        exec(printed(rule), vars(self.kernel))
         self.group = {"maximize": False, "lr": 0.0}
         self.states = [{"step": torch.zeros(())} for _ in params]
         kept = [[torch.zeros_like(one) for one in params] for _ in range(states)]
@@ -142,15 +168,15 @@ class Floor:
         self.state = {}
 
     def step(self):
-        kind = self.columns[0][0].dtype, self.columns[0][0].device
-        places = _layout.Places.of(self.columns)
-        _fused.run(self.kernel, self.group, self.states, kind, places)
+        places = layout.Places.of(self.columns, [[state["step"] for state in self.states]])
+        batch = layout.Batch(self.columns[0], self.states, places)
+        launch.prepared(self.kernel, self.group, batch)()
 
 
-def parameters(tensors, elements, device):
+def parameters(tensors, shape, device):
     """Parameters with gradients."""
     torch.manual_seed(0)
-    params = [torch.randn(elements, device=device).requires_grad_() for _ in range(tensors)]
+    params = [torch.randn(shape, device=device).requires_grad_() for _ in range(tensors)]
     for param in params:
         param.grad = torch.randn_like(param)
     return params
@@ -184,20 +210,20 @@ def peak(step, device):
         return None  # not Linux
 
 
-def measure(rows, tensors, elements, states, device):
+def measure(rows, tensors, shape, states, device):
     """The contenders of one algorithm, in turn.
 
     Args:
         rows: whose, how, what makes one.
         tensors: how many parameters.
-        elements: how many numbers in each.
+        shape: the shape of each.
         states: how many values the algorithm keeps for each number.
         device: where, "cpu" or "cuda".
 
     Returns:
         A row of results for each, the floor's last.
     """
-    params = parameters(tensors, elements, device)
+    params, elements = parameters(tensors, shape, device), math.prod(shape)
     running = [(by, how, make(params)) for by, how, make in rows]
     floor = Copy if device == "cuda" else Floor
     running.append(("floor", "fused", floor(params, states)))
@@ -270,10 +296,11 @@ def machine(device):
 
 
 def plan(found, device):
-    """What is measured: the case, the algorithm, tensors, elements of each, the contenders."""
+    """What is measured: the case, the algorithm, tensors, the shape of each, the contenders."""
     for case, sizes in CASES.items():
         for name, rows in found.items():
             yield case, name, *sizes, rows
+    yield "matrices", "Muon", *MATRICES, muons()
     if device == "cuda":
         for name, chosen in LARGEST.items():
             yield "huge", name, *HUGE, [row for row in found[name] if row[:2] in chosen]
@@ -283,7 +310,47 @@ def plan(found, device):
     for size in SIZES:
         for name in GROWING if size <= largest else ():
             whose = ("here", "torch.optim", "torch-adopt")
-            yield "grow", name, 100, size // 100, [row for row in found[name] if row[0] in whose]
+            yield "grow", name, 100, (size // 100,), [row for row in found[name] if row[0] in whose]
+
+
+# What the default changes for a user who has Numba: a program with AdamW on the plain path or by
+# the kernel prints the seconds of its first two steps, its memory, and a digest of its weights.
+STARTING = """
+import json, resource, sys, time, torch
+from optimizers import AdamW
+fused = json.loads(sys.argv[1])
+torch.manual_seed(0)
+params = [torch.randn(10_000, requires_grad=True) for _ in range(100)]
+optimizer, times = AdamW(params, fused=fused), []
+for step in range(50):
+    for param in params:
+        param.grad = torch.randn(10_000)
+    begin = time.perf_counter()
+    optimizer.step()
+    times.append(time.perf_counter() - begin)
+torch.save([param.detach() for param in params], sys.argv[2])
+print(json.dumps([times[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+"""
+
+
+def starting():
+    """What a kernel costs once: seconds from an empty cache and from a full one, and memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        cold, runs = {**os.environ, "XDG_CACHE_HOME": folder, "NUMBA_CACHE_DIR": folder}, {}
+        for how, fused in (("plain", False), ("cold", None), ("warm", None)):
+            weights = Path(folder) / f"{how}.pt"
+            command = [sys.executable, "-c", STARTING, json.dumps(fused), str(weights)]
+            done = subprocess.run(command, env=cold, text=True, capture_output=True, check=True)
+            runs[how] = json.loads(done.stdout), torch.cat(torch.load(weights))
+    (plain, memory), expected = runs["plain"]
+    return {
+        "plain_milliseconds": round(1e3 * plain, 2),
+        "cold_seconds": round(runs["cold"][0][0], 2),
+        "warm_seconds": round(runs["warm"][0][0], 2),
+        "megabytes": round((runs["warm"][0][1] - memory) / 2**20),
+        "weights_that_differ": round((runs["warm"][1] != expected).double().mean().item(), 3),
+        "largest_difference": float(f"{(runs['warm'][1] - expected).abs().max().item():.1e}"),
+    }
 
 
 def main():
@@ -295,10 +362,10 @@ def main():
         parser.error("--device: torch sees no GPU here; use cpu")
     warnings.simplefilter("ignore")  # torch's, about names that the others still use
     rows, where = [], machine(device)
-    for case, name, tensors, elements, chosen in (bar := tqdm([*plan(contenders(device), device)])):
+    for case, name, tensors, shape, chosen in (bar := tqdm([*plan(contenders(device), device)])):
         bar.set_description(f"{name} {case}")
         states = len(OPTIMIZERS[name].optimizer.state_names)
-        for row in measure(chosen, tensors, elements, states, device):
+        for row in measure(chosen, tensors, shape, states, device):
             rows.append({"name": name, "case": case, **row})
     compiler = "triton" if device == "cuda" else "numba"
     packages = ["torch", "numpy", compiler, "torch-adopt", "timm", "pytorch-optimizer"]
@@ -306,6 +373,7 @@ def main():
         "date": datetime.date.today().isoformat(),
         "machine": where,
         "versions": {one: version(one).partition("+")[0] for one in packages},
+        **({"start": starting()} if device == "cpu" else {}),
         "rows": rows,
     }
     RESULTS.mkdir(exist_ok=True)

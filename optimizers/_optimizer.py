@@ -133,7 +133,7 @@ class Optimizer(torch.optim.Optimizer):
             ValueError: the state belongs to other parameters or to another algorithm.
         """
         # The last pre-hook sees what the others made of the state dict.
-        hook = self.register_load_state_dict_pre_hook(type(self)._as_own)
+        hook = self.register_load_state_dict_pre_hook(lambda _, saved: self._as_own(saved))
         try:
             super().load_state_dict(state_dict)
         finally:
@@ -218,11 +218,12 @@ class Optimizer(torch.optim.Optimizer):
                 state[name] = torch.zeros_like(param, dtype=dtype)
         self._restore(param, state)
         state["step"] += 1
-        moments = {name: real(state[name]) for name in self.state_names}
+        moments: dict[str, Any] = {name: real(state[name]) for name in self.state_names}
         moments |= {name: state[name] for name in self.numbers}
         moments["step"] = number(state["step"])
         # A copy, where the parameter is a half or is conjugated only when it is read.
-        work, grad = real(param.to(dtype).resolve_conj()), real(param.grad.to(dtype).resolve_conj())
+        assert param.grad is not None
+        work, grad = (real(one.to(dtype).resolve_conj()) for one in (param, param.grad))
         return work, -grad if group["maximize"] else grad, moments
 
     def _end(self, param: Tensor, work: Tensor) -> None:

@@ -32,19 +32,24 @@ from ._optimizer import Optimizer
 @real_arrays
 # --8<-- [start:step]
 def adadelta_step(
-    param, grad, state, *, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, maximize=False
-):
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1.0,
+    rho: float = 0.9,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of Adadelta on NumPy arrays, out of place.
+
+    The options are those of `Adadelta`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: α, at least 0, by which the step is multiplied; the paper has none, so 1.
-        rho: β₂, the decay rate of both averages, in [0, 1].
-        eps: ε, added under both roots, at least 0; the larger, the longer the first steps.
-        weight_decay: λ of the L2 penalty, at least 0.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

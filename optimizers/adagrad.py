@@ -29,17 +29,24 @@ from ._optimizer import Fixed, Optimizer
 
 @real_arrays
 # --8<-- [start:step]
-def adagrad_step(param, grad, state, *, lr=1e-2, weight_decay=0.0, eps=1e-10, maximize=False):
+def adagrad_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1e-2,
+    weight_decay: float = 0.0,
+    eps: float = 1e-10,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of Adagrad on NumPy arrays, out of place.
+
+    The options are those of `Adagrad`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        weight_decay: λ of the L2 penalty, at least 0.
-        eps: ε, added to the root of the sum, at least 0.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

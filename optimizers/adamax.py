@@ -33,19 +33,24 @@ from ._optimizer import Optimizer
 @real_arrays
 # --8<-- [start:step]
 def adamax_step(
-    param, grad, state, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, maximize=False
-):
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 2e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of Adamax on NumPy arrays, out of place.
+
+    The options are those of `Adamax`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        betas: decay rates (β₁, β₂) of the first moment and of the largest gradient, each in [0, 1).
-        eps: ε, added to the size of each gradient, at least 0.
-        weight_decay: λ of the L2 penalty, at least 0.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

@@ -40,22 +40,26 @@ from ._optimizer import Flags, Optimizer
 @real_arrays
 # --8<-- [start:step]
 def adopt_step(
-    param, grad, state, *, lr=1e-3, betas=(0.9, 0.9999), eps=1e-6, weight_decay=0.0, decouple=False,
-    clip_exp=0.25, maximize=False,
-):  # fmt: skip
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.9999),
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+    decouple: bool = False,
+    clip_exp: float | None = 0.25,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of ADOPT on NumPy arrays, out of place; the first fills the second moment only.
+
+    The options are those of `ADOPT`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
-        eps: ε, the least that a gradient is divided by, at least 0.
-        weight_decay: λ, at least 0: of the L2 penalty, or of decoupled decay.
-        decouple: δ, whether decay is taken out of the gradient, as in AdamW.
-        clip_exp: c, at least 0: normalized gradients are clipped to ±t^c; None does not clip.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

@@ -14,6 +14,7 @@ $W := W - \alpha dW$, $b := b - \alpha db$
 from collections.abc import Iterable
 from typing import ClassVar, Unpack
 
+import numpy as np
 from torch import Tensor
 
 from ._numpy import real_arrays
@@ -22,16 +23,23 @@ from ._optimizer import Fixed, Flags, Optimizer
 
 @real_arrays
 # --8<-- [start:step]
-def gradient_descent_step(param, grad, state, *, lr=1e-3, weight_decay=0.0, maximize=False):
+def gradient_descent_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1e-3,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of gradient descent on NumPy arrays, out of place.
+
+    The options are those of `GradientDescent`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        weight_decay: λ of the L2 penalty, at least 0.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

@@ -31,17 +31,24 @@ from ._optimizer import Flags, Optimizer
 
 @real_arrays
 # --8<-- [start:step]
-def lion_step(param, grad, state, *, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, maximize=False):
+def lion_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1e-4,
+    betas: tuple[float, float] = (0.9, 0.99),
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of Lion on NumPy arrays, out of place.
+
+    The options are those of `Lion`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, the length of every weight's step, at least 0.
-        betas: decay rates (β₁, β₂) of the direction and of the memory, each in [0, 1).
-        weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

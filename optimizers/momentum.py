@@ -27,17 +27,24 @@ from ._optimizer import Fixed, Flags, Optimizer
 
 @real_arrays
 # --8<-- [start:step]
-def momentum_step(param, grad, state, *, lr=1e-3, momentum=0.9, weight_decay=0.0, maximize=False):
+def momentum_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1e-3,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of gradient descent with momentum on NumPy arrays, out of place.
+
+    The options are those of `Momentum`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        momentum: μ, the share of the momentum that is kept, above 0.
-        weight_decay: λ of the L2 penalty, at least 0.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

@@ -42,31 +42,26 @@ TOGETHER = 65_536
 @real_arrays
 # --8<-- [start:step]
 def muon_step(
-    param,
-    grad,
-    state,
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
     *,
-    lr=1e-3,
-    weight_decay=0.1,
-    momentum=0.95,
-    ns_coefficients=(3.4445, -4.7750, 2.0315),
-    eps=1e-7,
-    ns_steps=5,
-    maximize=False,
-):
+    lr: float = 1e-3,
+    weight_decay: float = 0.1,
+    momentum: float = 0.95,
+    ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
+    eps: float = 1e-7,
+    ns_steps: int = 5,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of Muon on a NumPy matrix, out of place.
+
+    The options are those of `Muon`.
 
     Args:
         param: the parameter, a matrix.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        weight_decay: λ of the decoupled decay, at least 0; one step shrinks by the factor 1 - αλ.
-        momentum: μ, the share of the momentum that is kept, in (0, 1).
-        ns_coefficients: (a₁, a₃, a₅) of the polynomial a₁x + a₃x³ + a₅x⁵.
-        eps: ε, at least 0; below it, the direction is not made as long as 1.
-        ns_steps: K, how often the polynomial is applied, from 0 to 99.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

@@ -39,21 +39,25 @@ from ._optimizer import Fixed, Flags, Optimizer, number
 @real_arrays
 # --8<-- [start:step]
 def nadam_step(
-    param, grad, state, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0,
-    momentum_decay=4e-3, maximize=False,
-):  # fmt: skip
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 2e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum_decay: float = 4e-3,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of NAdam on NumPy arrays, out of place.
+
+    The options are those of `NAdam`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
-        eps: ε, added to the root of the second moment, at least 0.
-        weight_decay: λ of the L2 penalty, at least 0.
-        momentum_decay: ψ, at least 0: how fast the share of momentum grows to β₁; 0 keeps it at β₁ / 2.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

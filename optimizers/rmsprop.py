@@ -30,19 +30,24 @@ from ._optimizer import Fixed, Optimizer
 @real_arrays
 # --8<-- [start:step]
 def rmsprop_step(
-    param, grad, state, *, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, maximize=False
-):
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1e-2,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of RMSprop on NumPy arrays, out of place.
+
+    The options are those of `RMSprop`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, at least 0.
-        alpha: β₂, the decay rate of the second moment, in [0, 1]; not the learning rate α.
-        eps: ε, added to the root of the second moment, at least 0.
-        weight_decay: λ of the L2 penalty, at least 0.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

@@ -29,17 +29,24 @@ from ._optimizer import Flags, Optimizer
 
 @real_arrays
 # --8<-- [start:step]
-def signum_step(param, grad, state, *, lr=1e-4, momentum=0.9, weight_decay=0.0, maximize=False):
+def signum_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    state: dict,
+    *,
+    lr: float = 1e-4,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> tuple[np.ndarray, dict]:
     """One step of Signum on NumPy arrays, out of place.
+
+    The options are those of `Signum`.
 
     Args:
         param: the parameter, an array of any shape.
         grad: its gradient, of the same shape.
         state: what the last step returned; an empty dict starts.
-        lr: learning rate α, the length of every weight's step, at least 0.
-        momentum: μ, the share of the momentum that is kept, above 0 and below 1.
-        weight_decay: λ of the L2 penalty, at least 0.
-        maximize: climb instead of descend.
 
     Returns:
         The new parameter and the new state.

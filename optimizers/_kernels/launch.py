@@ -34,9 +34,9 @@ RUNNERS = {"numba": "numba_cpu", "triton": "triton_gpu"}
 WORTH, A_TENSOR = 1_000_000, 10_000
 
 # Why a kernel could not be had or started in this process, by formula, dtype and device.
-broken = {}
+broken: dict[tuple, str] = {}
 # For each optimizer what `sort` remembers of its groups, by the group's list of parameters.
-known = WeakKeyDictionary()
+known: WeakKeyDictionary[Any, dict[int, dict]] = WeakKeyDictionary()
 
 
 class Plan(NamedTuple):

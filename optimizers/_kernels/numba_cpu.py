@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from functools import cache, lru_cache, partial
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from numba.extending import intrinsic
 from . import PROCESS
 
 # A product and a sum may be rounded once instead of twice; nothing else may be changed.
-MATH = {"fastmath": {"contract"}, "error_model": "numpy"}
+MATH: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 # Elements that a thread takes at a time; torch too thinks so many worth a thread.
 PIECE = 32_768
 # Halves are computed in float32, so many at a time that they remain in the innermost cache.

@@ -78,7 +78,8 @@ def blocks_of(counts, device):
     return torch.from_numpy(np.stack([tensors, places], axis=1)).to(device)
 
 
-compiled = set()
+# The kernels, dtypes, alignments and devices that have been compiled for.
+compiled: set[tuple] = set()
 
 
 def prepared(each, places, numbers, dtype, device):
