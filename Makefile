@@ -9,7 +9,7 @@ VENDOR := docs/vendor/katex/katex.min.css
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants bench bench-site experiment audit audit-deps screenshots setup
+.PHONY: serve build test new snippets mutants ecosystem bench bench-site experiment audit audit-deps screenshots setup
 
 # Python does not read a module twice, so a change of one starts the server anew.
 serve: setup
@@ -35,6 +35,11 @@ snippets: setup
 # Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
 mutants: setup
 	python -m tests.mutants tests/mutants.md
+
+# Runs the classes in the training loops of other projects; installs these, about 115 MB.
+ecosystem: .venv/ready
+	python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[ecosystem]'
+	python -m pytest --numprocesses auto --dist worksteal tests/test_ecosystem.py
 
 # Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
 bench: setup
