@@ -11,7 +11,7 @@
 #
 # A small transformer learns to write Python: character by character, from the source of Python's own standard library. Adam, AdamW and ADOPT train it with four learning rates and five seeds each. `make experiment` made those runs beforehand; this page shows them, and repeats the beginning of three while it is built.
 #
-# یک ترنسفورمر کوچک، نویسه‌به‌نویسه، از متن کتابخانهٔ استاندارد پایتون یاد می‌گیرد. هر یک از Adam، AdamW و ADOPT با چهار نرخ یادگیری و پنج بذر تصادفی آن را آموزش داده است. ابتدای سه اجرا هنگام ساخت این صفحه تکرار می‌شود.
+# یک ترنسفورمر کوچک با متن کتابخانهٔ استاندارد پایتون، نویسه‌به‌نویسه، آموزش می‌بیند. هر یک از Adam، AdamW و ADOPT با چهار نرخ یادگیری و پنج بذر تصادفی آن را آموزش داده است. ابتدای سه اجرا هنگام ساخت این صفحه تکرار می‌شود.
 #
 # ## What was trained
 #
@@ -162,7 +162,7 @@ tabulate(ends)
 #
 # The same script, on a GPU, with a wider and deeper model, more text in each step and three seeds. Whether the order stays, the run says again.
 #
-# روی کارت گرافیک، مدلی بزرگ‌تر با سه بذر تصادفی آموزش دید. این‌که ترتیب بهینه‌سازها همان می‌ماند یا نه، در خط‌های زیر آمده است.
+# روی کارت گرافیک، مدلی بزرگ‌تر با سه بذر تصادفی آموزش دید. اینکه ترتیب بهینه‌سازها همان می‌ماند یا نه، در خط‌های زیر آمده است.
 
 # %%
 on_gpu = experiment.read(experiment.RESULT.with_stem("experiment-gpu"))
