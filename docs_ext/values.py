@@ -21,6 +21,8 @@ from . import comparison, costs, figures
 from .losses import LOSSES, functions
 from .source import ROOT, PageError, locate, page_path
 
+# Until the package is published under a name of its own: the index has a stranger's `optimizers`.
+INSTALL = "pip install '.[{extra}]'"
 # What is in code is shown as it is.
 VALUE = re.compile(r"(?<!`)\{value: (?P<name>\w+)(?P<given>(?: [\w.]+)*)\}")
 # Names the test that holds what a sentence says of the code; tests/test_prose.py reads it.
@@ -213,25 +215,25 @@ def share_of_momentum(iteration: float) -> float:
     return beta1 * (1 - 0.96 ** (iteration * psi) / 2)
 
 
-def nadam_grown() -> str:
-    """In which iteration NAdam's share of momentum is 99% of β₁, in thousands.
+def nadam_grown(part: str) -> str:
+    """In which iteration NAdam's share of momentum is a part of β₁, to a thousand.
 
     Example:
-        >>> nadam_grown()
+        >>> nadam_grown("0.99")
         '24,000'
     """
     psi = float(default("NAdam", "momentum_decay"))
-    return f"{round(np.log(0.02) / np.log(0.96) / psi, -3):,.0f}"
+    return f"{round(float(nadam_grown_in_keras(part)) / psi, -3):,.0f}"
 
 
-def nadam_grown_in_keras() -> str:
+def nadam_grown_in_keras(part: str) -> str:
     """The same where the exponent of 0.96 is the iteration itself.
 
     Example:
-        >>> nadam_grown_in_keras()
+        >>> nadam_grown_in_keras("0.99")
         '96'
     """
-    return f"{np.ceil(np.log(0.02) / np.log(0.96)):.0f}"
+    return f"{np.ceil(np.log(2 * (1 - float(part))) / np.log(0.96)):.0f}"
 
 
 def dozat_step(iteration: str) -> str:
@@ -271,6 +273,45 @@ def radam_first_step() -> str:
     """
     (walked,) = figures.walks(["RAdam"], {}, "ravine", 1).values()
     return f"{np.linalg.norm(walked[1] - walked[0]):.2f}"
+
+
+def muon_of(value: float, times: int) -> float:
+    """What Muon makes of the smaller one of two singular values, after so many iterations."""
+    gradient = np.diag([value, np.sqrt(1 - value * value)])
+    weight, _ = muon_step(np.zeros((2, 2)), gradient, {}, lr=1.0, ns_steps=times)
+    return -weight[0, 0]
+
+
+def muon_lift() -> str:
+    """How many times itself a small singular value is after one iteration of Muon.
+
+    Example:
+        >>> muon_lift()
+        '3.44'
+    """
+    return f"{muon_of(1e-3, 1) / 1e-3:.2f}"
+
+
+def muon_band(least: str) -> str:
+    """Between what the singular values lie, from some size on, after all iterations of Muon.
+
+    Example:
+        >>> muon_band("0.002")
+        '0.68 and 1.20'
+    """
+    times = muon_step.__kwdefaults__["ns_steps"]
+    after = [muon_of(value, times) for value in np.geomspace(float(least), 1, 1000)]
+    return f"{min(after):.2f} and {max(after):.2f}"
+
+
+def install(extra: str) -> str:
+    """The command that installs the package with an extra, from a copy of its source.
+
+    Example:
+        >>> install("fused")
+        "`pip install '.[fused]'`"
+    """
+    return f"`{INSTALL.format(extra=extra)}`"
 
 
 def figure_lr(loss: str) -> str:
@@ -331,6 +372,20 @@ def scaled_pages() -> str:
     return f"{', '.join(fewer)} and {most}"
 
 
+def count(what: str) -> str:
+    """How many values, marks of tests and citations the pages have, or formulas and programs."""
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.py")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    found = {
+        "values": len(VALUE.findall(text)),
+        "marks": len(MARK.findall(text)),
+        "citations": len(re.findall(r"\]\(https?://", text)),
+        "formulas": sum(len(rule_of(name).statements) for name in OPTIMIZERS),
+        "programs": len(list((ROOT / "snippets").glob("*.py"))),
+    }
+    return f"{found[what]:,}"
+
+
 # What a page may write behind `value:`.
 VALUES = {
     one.__name__: one
@@ -354,11 +409,15 @@ VALUES = {
         radam_undivided,
         radam_first_step,
         singular_value,
+        muon_lift,
+        muon_band,
+        install,
         figure_lr,
         figure_steps,
         bytes_moved,
         measured_case,
         scaled_pages,
+        count,
     )
 }
 

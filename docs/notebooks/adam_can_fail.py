@@ -67,7 +67,7 @@ assert np.all(ends["Adam"][beta2 <= 0.9] > 0.9)
 assert np.all(ends["Adam"][beta2 >= 0.99] < -0.9)
 assert np.all(ends["ADOPT, not clipped"] < -0.9)
 
-# %% alt="Three panels: the weight over 100,000 steps for six values of β₂. Adam climbs to +1 with β₂ up to 0.9 and falls to −1 with larger ones. ADOPT without clipping falls to −1 with every β₂. With clipping it first climbs, with β₂ up to 0.5 almost to +1, and all have fallen to −1 at the end; where the bound has grown to 10, at step 10,000, a line is drawn."
+# %% alt="Three panels: the weight over 100,000 steps for six values of β₂. Adam climbs to +1 with β₂ up to 0.9 and falls to −1 with larger ones. ADOPT without clipping falls to −1 with every β₂. With clipping it first climbs, with β₂ up to 0.5 almost to +1, and all have fallen to −1 at the end; where the bound has grown to k, at step k⁴, a line is drawn."
 import matplotlib.pyplot as plt
 
 order = list(OPTIMIZERS)
@@ -105,7 +105,7 @@ for row, value in enumerate(beta2):
 #
 # ## What clipping changes
 #
-# The clipping to $\pm t^{1/4}$ came after the first version of the paper, against divisions by first gradients near zero, and is on by default. Its authors say that the guarantee is kept with this schedule of the bound ([README, update of 22 November 2024](https://github.com/iShohei220/adopt/blob/6468572/README.md)). This run does not contradict them, since a guarantee of convergence says nothing of the way there. On the way, clipping cuts the rare large gradient too, as long as $t^{1/4}$ is below the ratio of large to small, here $k$. Until then ADOPT with a small $\beta_2$ goes the wrong way, as Adam does; it turns when the bound lets $k$ through, at $t = k^4 = 10{,}000$, and arrives. With $k = 50$ that is 6.25 million steps. A $\beta_2$ very near 1, ADOPT's default 0.9999 among them, goes wrong for a while as well: its $S_{dw}$ remembers the first gradient for a long time, and that is mostly a small one.
+# The clipping to $\pm t^{1/4}$ came after the first version of the paper, against divisions by first gradients near zero, and is on by default. Its authors say that the guarantee is kept with this schedule of the bound ([README, update of 22 November 2024](https://github.com/iShohei220/adopt/blob/6468572/README.md)). This run does not contradict them, since a guarantee of convergence says nothing of the way there. On the way, clipping cuts the rare large gradient too, as long as $t^{1/4}$ is below the ratio of large to small, here $k$. Until then ADOPT with a small $\beta_2$ goes the wrong way, as Adam does; it turns when the bound lets $k$ through, at $t = k^4 = 10{,}000$, and arrives. With $k = 50$ that is after $50^4$ steps. A $\beta_2$ very near 1, ADOPT's default 0.9999 among them, goes wrong for a while as well: its $S_{dw}$ remembers the first gradient for a long time, and that is mostly a small one.
 #
 # !!! info
 #
