@@ -16,6 +16,7 @@ import pytest
 
 from docs_ext import figures, values
 from docs_ext.losses import LOSSES
+from docs_ext.source import PageError, locate
 from docs_ext.varieties import names_on
 from optimizers import OPTIMIZERS
 
@@ -210,6 +211,27 @@ def test_a_number_that_nobody_stands_for_is_seen(planted):
 def test_a_name_a_value_and_a_cited_number_pass(text):
     (one,) = of_lines([text], 1, ROOT / "docs" / "adam.md")
     assert measures(one) == []
+
+
+def test_a_value_is_put_in_in_the_digits_of_its_block(convert):
+    html = convert("It is {value: adam_longest_step}.\n\nبرابر {value: adam_longest_step} است.")
+    assert "It is 7.27." in html
+    assert "۷٫۲۷" in html
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("{value: nobody}", "there is no value `nobody`; there are: .*adam_longest_step"),
+        ("{value: default Adam}", "`default` cannot be had of Adam: .*; see docs_ext/values.py"),
+        ("{value: default Adam nothing}", "`default` cannot be had of Adam nothing: "),
+    ],
+)
+def test_a_value_that_is_not_there_is_told_with_its_line(written, words, convert, monkeypatch):
+    monkeypatch.setattr(values, "page_path", lambda md: Path(__file__))
+    line = locate(Path(__file__), written)
+    with pytest.raises(PageError, match=rf"^{line}: .*{words}"):
+        convert(written)
 
 
 @pytest.mark.parametrize("name", values.VALUES)
