@@ -277,9 +277,10 @@ ABOUT_CODE = re.compile(
 def test_a_statement_about_code_names_its_test(path):
     bare = [
         f"{path.relative_to(ROOT)}:{one.line}: name the test that would fail, as "
-        f"`<!-- test: FILE::TEST -->` behind the sentence: {one.text[:120]}"
+        f"`<!-- test: FILE::TEST -->` behind the sentence: {sentence.strip()[:120]}"
         for one in paragraphs(path)
-        if ABOUT_CODE.search(re.sub(r"\s", " ", one.text)) and "<!-- test: " not in one.text
+        for sentence in sentences(one.text)
+        if ABOUT_CODE.search(sentence) and "<!-- test: " not in sentence
     ]
     assert not bare, "\n".join(bare)
 
