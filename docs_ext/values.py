@@ -292,15 +292,15 @@ def muon_lift() -> str:
     return f"{muon_of(1e-3, 1) / 1e-3:.2f}"
 
 
-def muon_band(least: str) -> str:
-    """Between what the singular values lie, from some size on, after all iterations of Muon.
+def muon_band() -> str:
+    """Between what the singular values from 0.002 on lie after all iterations of Muon.
 
     Example:
-        >>> muon_band("0.002")
+        >>> muon_band()
         '0.68 and 1.20'
     """
     times = muon_step.__kwdefaults__["ns_steps"]
-    after = [muon_of(value, times) for value in np.geomspace(float(least), 1, 1000)]
+    after = [muon_of(value, times) for value in np.geomspace(0.002, 1, 1000)]
     return f"{min(after):.2f} and {max(after):.2f}"
 
 
