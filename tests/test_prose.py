@@ -59,7 +59,7 @@ REMEDIES = (
     "let a run put it in as `{value: NAME}`, from docs_ext/values.py; or cite in the same "
     "paragraph where it stands: a link with section, table or file, or `<!-- test: FILE::TEST -->`"
 )
-# Of who keeps these, another hand takes care.
+# No run and no mark stands for these yet: how much a set-up takes, and what Adam's page may weigh.
 ELSEWHERE = {("README.md", "2.6"), ("docs/hosting.md", "160")}
 
 
