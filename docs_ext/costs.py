@@ -93,7 +93,10 @@ def measured_on(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 
 def of_a_step(name: str) -> str:
-    """What a step of this package costs for each parameter, by one kernel if there is one.
+    """How many times its floor a step of this package takes, by one kernel if there is one.
+
+    The floor was measured in turn with it: times of different optimizers were not, so that what
+    else the machine did lies between them.
 
     Example:
         >>> of_a_step("an optimizer that nobody has measured")
@@ -101,4 +104,4 @@ def of_a_step(name: str) -> str:
     """
     found = {row["how"]: row for row in rows("large") if (row["name"], row["by"]) == (name, "here")}
     row = found.get("fused") or found.get("plain")
-    return f"{per_parameter(row):.2f} ns" if row else "–"
+    return f"{row['to_floor']:.2f} × floor" if row else "–"

@@ -2,33 +2,33 @@
 
 import inspect
 import math
+from importlib.metadata import version
 
 import torch
 from markdown import Markdown
 
+# Where each was read, in which version and on which day.
+READ = "read on 28 November 2026"
+KERAS = "https://github.com/keras-team/keras/blob/v3.15.1/keras/src/optimizers"
+OPTAX = "https://github.com/google-deepmind/optax/blob/v0.2.8/optax/_src"
+MLX = "https://github.com/ml-explore/mlx/blob/v0.32.4/python/mlx/optimizers"
 SOURCES = {
-    "Keras 3": (
-        "[adam.py](https://github.com/keras-team/keras/blob/master/keras/src/optimizers/adam.py), "
-        "[adamw.py](https://github.com/keras-team/keras/blob/master/keras/src/optimizers/adamw.py)"
-    ),
-    "optax": ("[alias.py](https://github.com/google-deepmind/optax/blob/main/optax/_src/alias.py)"),
-    "MLX": (
-        "[optimizers.py]"
-        "(https://github.com/ml-explore/mlx/blob/main/python/mlx/optimizers/optimizers.py)"
-    ),
+    "Keras 3.15.1": f"[adam.py]({KERAS}/adam.py), [adamw.py]({KERAS}/adamw.py), {READ}",
+    "optax 0.2.8": f"[alias.py]({OPTAX}/alias.py), {READ}",
+    "MLX 0.32.4": f"[optimizers.py]({MLX}/optimizers.py), {READ}",
 }
 OUTSIDE = "added to the root, after bias correction"
 HAT = r"added to the root, before bias correction: the paper's $\hat\epsilon$"
-# As their sources stood in November 2026.
+# As their sources stood in these versions.
 ROWS = {
-    r"$\epsilon$": [HAT, OUTSIDE + "; a second one, 0, inside", OUTSIDE + " (documented inside)"],
-    "Bias correction": ["always", "always", "off unless asked for"],
+    r"$\epsilon$": [HAT, OUTSIDE + "; a second one, 0, inside", OUTSIDE + " where there is one"],
+    "Bias correction": ["always", "always", "off unless `bias_correction=True`"],
     "`weight_decay` of Adam": ["decoupled", "none", "none"],
     "`weight_decay` of AdamW": ["times the learning rate"] * 3,
     "Default lr": ["0.001", "none, must be given", "none, must be given"],
     "Default betas": ["0.9, 0.999"] * 3,
     r"Default $\epsilon$": ["1e-07", "1e-08", "1e-08"],
-    r"Default $\lambda$ of AdamW": ["0.004", "0.0001", "0.01 (documented as 0)"],
+    r"Default $\lambda$ of AdamW": ["0.004", "0.0001", "0.01"],
 }
 
 
@@ -40,7 +40,8 @@ def how_others_write_it(md: Markdown, argument: str, body: list[str]) -> list[st
     ]
     for (row, others), measured in zip(ROWS.items(), torch_column(), strict=True):
         made.append(f"| {row} | {measured} | {' | '.join(others)} |")
-    made.append(f"| Source | run for this page | {' | '.join(SOURCES.values())} |")
+    run = f"torch {version('torch').partition('+')[0]}, run for this page"
+    made.append(f"| Source | {run} | {' | '.join(SOURCES.values())} |")
     return made
 
 
