@@ -12,7 +12,8 @@ from docs_ext.comparison import cited
 from docs_ext.new import Refused, plan, slug
 from docs_ext.source import locate
 from docs_ext.varieties import names_on
-from optimizers import OPTIMIZERS, _optimizer
+from optimizers import OPTIMIZERS
+from optimizers._options import OPTIONS
 
 from . import cases
 from .conftest import ROOT, build, copy_project
@@ -66,19 +67,27 @@ def test_a_source_is_told_alike_wherever_it_is_told(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_option_is_known_to_what_all_optimizers_share(name):
+    known = {option.name for option in OPTIONS}
+    where = locate(ROOT / "optimizers" / "_options.py", "OPTIONS = (")
     for option, default in cases.defaults_of(name).items():
-        number = isinstance(default, float)  # a class knows itself what it can count to
-        table, line = (
-            ("INVALID", f'"{option}": "Invalid {option} value: {{}}",')
-            if number
-            else ("MARKS", f'"{option}",')
+        kind = "number" if isinstance(default, float) else "flag"
+        kind = kind if isinstance(default, float | bool) else "other"
+        row = f'Option("{option}", "{kind}", "Invalid {option} value: {{}}"),'
+        assert option in known, (
+            f"{where}: add the row `{row}`, by which bad values are refused, and saved states that "
+            "belong to another optimizer"
         )
-        known = option in getattr(_optimizer, table) or option == "maximize"
-        where = locate(ROOT / "optimizers" / "_optimizer.py", f"{table} = ")
-        assert known, (
-            f"{where}: add `{line}` to {table}, by which bad values are refused, and saved states "
-            "that belong to another optimizer"
-        )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_class_documents_each_option_of_its_step(name):
+    entry = OPTIMIZERS[name]
+    documented = set(re.findall(r"^ {4}(\w+): ", inspect.getdoc(entry.optimizer), re.MULTILINE))
+    where = f"optimizers/{slug(name)}.py:{inspect.getsourcelines(entry.optimizer)[1]}"
+    parameters = inspect.signature(entry.optimizer).parameters.keys()
+    for missing in sorted((cases.defaults_of(name).keys() | parameters) - documented):
+        pytest.fail(f"{where}: say in the class's `Args:` what `{missing}` is, and its range")
+    assert f"The options are those of `{entry.optimizer.__name__}`." in inspect.getdoc(entry.step)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
