@@ -1,27 +1,31 @@
-# `make serve` and `make test` are the two commands to know; both set up what they need.
+# `make serve` and `make test` are the two commands to know; both set up what they need, and no more.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 # Of what pip installs, Python compiles what it imports, once: all of it would take a minute.
 unexport PYTHONDONTWRITEBYTECODE
 VENDOR := docs/vendor/katex/katex.min.css
+INSTALL := python -m pip install --quiet --no-compile --constraint constraints.txt --editable
 
 # What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
 ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants ecosystem bench bench-site experiment audit audit-deps screenshots setup
+.PHONY: serve build test new snippets mutants ecosystem bench bench-site experiment audit audit-deps screenshots setup pages dist pins
+# Two installations at once into one environment would break it.
+.NOTPARALLEL:
 
 # Python does not read a module twice, so a change of one starts the server anew.
-serve: setup
+serve: pages
 	watchmedo auto-restart --recursive -d optimizers -d docs_ext --patterns '**/*.py' \
 		--debounce-interval 1 --signal SIGTERM --no-restart-on-command-exit -- python -m mkdocs serve
 
-build: setup
+build: pages
 	python -m mkdocs build --strict
 
 test: setup
 	ruff check .
 	ruff format --check .
+	mypy
 	python -m pytest $(if $(ONLY),-x -k "$(ONLY)" $(ONE),--numprocesses auto --dist worksteal)
 
 # make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
@@ -37,13 +41,13 @@ mutants: setup
 	python -m tests.mutants tests/mutants.md
 
 # Runs the classes in the training loops of other projects; installs these, about 115 MB.
-ecosystem: .venv/ready
-	python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[ecosystem]'
+ecosystem: .venv/test
+	$(INSTALL) '.[ecosystem]'
 	python -m pytest --numprocesses auto --dist worksteal tests/test_ecosystem.py
 
 # Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
 bench: setup
-	python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(INSTALL) '.[bench]'
 	python -m benchmarks.cost
 
 # Asks the registries for known faults in what constraints.txt and package-lock.json pin.
@@ -59,29 +63,53 @@ experiment: setup
 
 # Lighthouse on every page, or on that of ONLY=adam, as a phone sees it: some minutes, and 180 MB
 # from npm the first time.
-audit: build
+audit: setup build
 	test -d node_modules/lighthouse || npm ci --no-progress
 	python -m tests.audit site $(ONLY)
 
 # Photographs of the pages, to be looked at: two widths, light and dark.
-screenshots: build
+screenshots: setup build
 	python -m tests.screenshots site screenshots
 
 # How the site grows with its pages, for the page on hosting: some minutes.
 bench-site: setup
 	python -m benchmarks.site benchmarks/site.json
 
-setup: .venv/ready $(VENDOR)
+# What is released: sdist and wheel, as of the commit's time, so that it gives the same bytes again.
+dist: .venv/bin/pip
+	python -m pip install --quiet --no-compile --constraint constraints.txt build hatchling twine
+	rm -rf dist
+	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" python -m build --no-isolation
+	twine check --strict dist/*
 
-.venv/ready: pyproject.toml constraints.txt
+# Writes constraints.txt anew: its first lines and torch as they are, the newest of all else.
+pins:
+	$(PYTHON) -m venv --clear .cache/pins
+	.cache/pins/bin/python -m pip install --quiet --no-compile '.[test]' twine "$$(grep ^torch== constraints.txt)"
+	grep '^#' constraints.txt > .cache/pins/pins.txt
+	.cache/pins/bin/python -m pip freeze --exclude optimizers-that-run | sed 's/+cpu$$//' >> .cache/pins/pins.txt
+	mv .cache/pins/pins.txt constraints.txt
+
+# What reading and building the pages needs; what everything else needs: tests and their tools.
+pages: .venv/docs $(VENDOR)
+setup: .venv/test $(VENDOR)
+
+.venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11, 5) or sys.exit("Python 3.11.5 or newer is needed, not " + sys.version)'
 	@$(PYTHON) -c 'import ensurepip' || { echo "venv is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[test]'
+
+.venv/docs: pyproject.toml constraints.txt | .venv/bin/pip
+	$(INSTALL) '.[docs]'
 	touch $@
 
+# Tests need what the pages need too.
+.venv/test: pyproject.toml constraints.txt | .venv/bin/pip
+	$(INSTALL) '.[test]'
+	touch .venv/docs $@
+
 # KaTeX and the Persian font come from npm, and npm from the virtual environment.
-$(VENDOR): package-lock.json .venv/ready
+$(VENDOR): package-lock.json .venv/docs
 	npm ci --no-progress --omit=optional
 	rm -rf docs/vendor
 	mkdir -p docs/vendor/katex/fonts docs/vendor/katex/contrib docs/vendor/vazirmatn
