@@ -26,7 +26,7 @@ test: setup
 
 # make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup
-	@python -m docs_ext.new "$(NAME)" "$(PAGE)" "$(PARENT)"
+	@python -m tools.scaffold "$(NAME)" "$(PAGE)" "$(PARENT)"
 
 # Runs the snippets, or that of ONLY=lion, and writes what they print into snippets/*.out.
 snippets: setup
@@ -56,11 +56,11 @@ experiment: setup
 # from npm the first time.
 audit: build
 	test -d node_modules/lighthouse || npm ci --no-progress
-	python -m tests.audit site $(ONLY)
+	python -m tools.audit site $(ONLY)
 
 # Photographs of the pages, to be looked at: two widths, light and dark.
 screenshots: build
-	python -m tests.screenshots site screenshots
+	python -m tools.screenshots site screenshots
 
 # How the site grows with its pages, for the page on hosting: some minutes.
 bench-site: setup

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.audit import serve
-from tests.conftest import FLAGS, ROOT, chrome
+from tools.browser import FLAGS, find_chrome, serve
 
+ROOT = Path(__file__).parent.parent
 SIZES = (1, 10, 50, 200)
 REAL = ("adam", "gradient-descent", "lion", "rmsprop")
 NEEDED = ("docs_ext", "docs", "optimizers", "snippets", "mkdocs.yml", "package.json")
@@ -129,16 +129,14 @@ def measure(folder: Path, pages: int) -> dict:
 
 def search(site: Path) -> dict:
     """Return how long the first search takes and how long the later ones, in milliseconds."""
-    server, address = serve(site)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chrome(), args=FLAGS)
+    with serve(site, compressed=True) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chrome(), args=FLAGS)
         page = browser.new_page()
         page.add_init_script(KEEP)
-        page.goto(address, wait_until="networkidle")
+        page.goto(f"{address}/", wait_until="networkidle")
         (first,) = page.evaluate(ASK, ["adam"])
         later = page.evaluate(ASK, QUERIES * 3)
         browser.close()
-    server.shutdown()
     return {"first_search_ms": round(first), "search_ms": round(statistics.median(later), 1)}
 
 

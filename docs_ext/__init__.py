@@ -1,2 +1,1 @@
-"""The Markdown that the pages are written in: what Python-Markdown lacks for formulas,
-Persian, and pages with varieties."""
+"""How pages become a site: MkDocs calls `hooks`, and Python-Markdown what is in `markdown`."""

@@ -1,4 +1,4 @@
-"""Where on disk a piece of a page stands, so that an error can name file and line."""
+"""Where in a file a thing stands, so that an error can name file and line."""
 
 import re
 from pathlib import Path
@@ -11,12 +11,12 @@ INCLUDE = re.compile(r"^\s*-+8<-+ +[\"']([^\"':]+)(?::([\w-]+))?[\"']\s*$")
 
 
 class PageError(BuildError):
-    """A fault of a page, told without a traceback."""
+    """A fault of a page, which MkDocs reports without a traceback."""
 
 
 def page_path(md: Markdown) -> Path | None:
     """Return the file that is being converted, or None outside a site's build."""
-    # MkDocs tells an extension its page only through the processor that resolves links.
+    # MkDocs gives an extension its page only through the processor that resolves links.
     if "relpath" not in md.treeprocessors:
         return None
     return Path(md.treeprocessors["relpath"].file.abs_src_path)

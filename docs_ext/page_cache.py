@@ -1,32 +1,35 @@
-"""While a site is served, a page that did not change is not made again."""
+"""While a site is served, a page that did not change is not rendered again."""
 
-from .source import ROOT
+from .locate import ROOT
+from .stamps import stamp
 
-# What making a page gives it.
-MADE = ("content", "toc", "_title_from_render", "present_anchor_ids", "plain")
+# Pages are made of these files, besides their own; scripts and style sheets are only copied.
+FOLDERS = ("benchmarks", "docs_ext", "optimizers", "snippets", "tools")
+COPIED = {".css", ".js", ".pyc"}
+# The attributes that rendering gives to a page.
+RENDERED = ("content", "toc", "_title_from_render", "present_anchor_ids", "twin")
 pages: dict[str, tuple] = {}
-entries: dict[str, list] = {}  # of the search index
+search_entries: dict[str, list] = {}
 
 
-def stamp() -> int:
-    """Return when something changed last that pages are made of, besides themselves."""
-    folders = ("docs_ext", "optimizers", "snippets", "tests")
-    files = [file for folder in folders for file in (ROOT / folder).rglob("*.*")]
-    return max(file.stat().st_mtime_ns for file in [*files, ROOT / "mkdocs.yml"])
+def stamp_of_sources() -> str:
+    """Return a stamp that changes with the files that pages are made of, besides their own."""
+    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.*")]
+    return stamp([*(file for file in files if file.suffix not in COPIED), ROOT / "mkdocs.yml"])
 
 
-def use(page, when: int) -> None:
-    """Let a page be what it was, unless its Markdown or what it is made of has changed."""
+def use(page, sources: str) -> None:
+    """Let a page keep what it was, unless its Markdown or the stamp of the sources has changed."""
     render = page.render
 
-    def remembered(config, files):
-        key = (page.markdown, when)
+    def from_cache(config, files):
+        key = (page.markdown, sources)
         page.known = pages.get(page.file.src_uri, (None,))[0] == key
         if page.known:
             page.__dict__.update(pages[page.file.src_uri][1])
         else:
             render(config, files)
-            made = {name: page.__dict__[name] for name in MADE if name in page.__dict__}
-            pages[page.file.src_uri] = (key, made)
+            kept = {name: page.__dict__[name] for name in RENDERED if name in page.__dict__}
+            pages[page.file.src_uri] = (key, kept)
 
-    page.render = remembered
+    page.render = from_cache

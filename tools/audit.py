@@ -1,8 +1,8 @@
-"""Lighthouse on every page of the built site, as a phone on a slow network sees it.
+"""`make audit` runs Lighthouse on every page of the built site, as a phone on a slow network.
 
-`make audit` runs this: it serves the site compressed, as a host would, prints a table, and fails
-where a page is below what is promised. What else the machine does moves a score by 0.05; a page
-that is below is looked at twice more, and the medians count.
+It serves the site compressed, as a host would, prints a table, and fails where a page is below what
+is promised. Other work of the machine moves a score by 0.05; a page that is below is looked at
+twice more, and the medians count.
 
 Lighthouse slows the processor down by 4, which makes a phone of middling speed of a fast desktop.
 A slower machine is slowed down less, in proportion to its speed, as Lighthouse's own page on
@@ -11,66 +11,25 @@ minute to the next: the last three say how the next look is slowed down, and a l
 that was then faster or slower by more than a tenth is thrown away, so long as there is a chance.
 """
 
-import gzip
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
 from statistics import median
 
-from .conftest import FLAGS, ROOT, chrome
+from .browser import FLAGS, find_chrome, serve
+
+ROOT = Path(__file__).parent.parent
 
 LEAST = {"performance": 0.97, "accessibility": 1, "best-practices": 1, "seo": 1}
 # By Lighthouse's index of speed: a fast desktop has 1500 to 2000.
 FAST, SLOWDOWN, CHANCES = 1750, 4, 6
-COMPRESSED = {".html", ".css", ".js", ".json", ".svg", ".txt", ".xml"}
-
-
-class Compressing(SimpleHTTPRequestHandler):
-    """Serves files compressed, and to be kept by the browser for a while."""
-
-    protocol_version = "HTTP/1.1"
-
-    def send_head(self):
-        path = Path(self.translate_path(self.path))
-        path = path / "index.html" if path.is_dir() else path
-        if not path.is_file():
-            path, status = Path(self.directory) / "404.html", 404
-        else:
-            status = 200
-        body = path.read_bytes()
-        self.send_response(status)
-        self.send_header("Content-Type", self.guess_type(str(path)))
-        self.send_header("Cache-Control", "max-age=600")
-        if path.suffix in COMPRESSED:
-            body = gzip.compress(body, 6)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        return BytesIO(body)
-
-    def log_message(self, *args):
-        pass
-
-
-def serve(site: Path) -> tuple[ThreadingHTTPServer, str]:
-    """Serve a site on a free port; return the server and its address."""
-
-    def handler(*args):
-        return Compressing(*args, directory=str(site))
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server, f"http://127.0.0.1:{server.server_port}/"
 
 
 def lighthouse(url: str, report: Path, speeds: list[float], *options: str) -> dict:
-    """Return what Lighthouse says of a page, and note how fast the machine was."""
+    """Return Lighthouse's report on a page, and note how fast the machine was."""
     command = [
         "node",
         str(ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"),
@@ -82,10 +41,10 @@ def lighthouse(url: str, report: Path, speeds: list[float], *options: str) -> di
         f"--chrome-flags={' '.join([*FLAGS, '--disable-features=PaintHolding'])}",
         *options,
     ]
-    subprocess.run(command, check=True, env=os.environ | {"CHROME_PATH": chrome() or ""})
-    told = json.loads(report.read_text(encoding="utf-8"))
-    speeds.append(told["environment"]["benchmarkIndex"])
-    return told
+    subprocess.run(command, check=True, env=os.environ | {"CHROME_PATH": find_chrome() or ""})
+    result = json.loads(report.read_text(encoding="utf-8"))
+    speeds.append(result["environment"]["benchmarkIndex"])
+    return result
 
 
 def slowdown(speeds: list[float]) -> float:
@@ -94,10 +53,10 @@ def slowdown(speeds: list[float]) -> float:
 
 
 def scores(url: str, report: Path, speeds: list[float]) -> tuple[dict[str, float], list[str]]:
-    """Return what Lighthouse gives a page, and the audits that cost it points."""
+    """Return Lighthouse's scores of a page, and the audits that cost it points."""
     for _ in range(CHANCES):
         times = slowdown(speeds)
-        told = lighthouse(
+        result = lighthouse(
             url,
             report,
             speeds,
@@ -107,18 +66,18 @@ def scores(url: str, report: Path, speeds: list[float]) -> tuple[dict[str, float
         if abs(slowdown(speeds[-1:]) / times - 1) < 0.1:
             break
     lost = [
-        one["id"]
-        for category in told["categories"].values()
-        for one in category["auditRefs"]
-        if one["weight"]
-        and (told["audits"][one["id"]]["score"] or 0) < 0.9
-        and told["audits"][one["id"]]["scoreDisplayMode"] not in ("notApplicable", "manual")
+        audit["id"]
+        for category in result["categories"].values()
+        for audit in category["auditRefs"]
+        if audit["weight"]
+        and (result["audits"][audit["id"]]["score"] or 0) < 0.9
+        and result["audits"][audit["id"]]["scoreDisplayMode"] not in ("notApplicable", "manual")
     ]
-    return {name: told["categories"][name]["score"] for name in LEAST}, lost
+    return {name: result["categories"][name]["score"] for name in LEAST}, lost
 
 
 def judged(url: str, report: Path, speeds: list[float]) -> tuple[dict[str, float], list[str]]:
-    """Return the same, of a page that is below what is promised the medians of three looks."""
+    """Return scores and audits; the scores of a page that is below are medians of three looks."""
     got, lost = scores(url, report, speeds)
     if any(got[name] < least for name, least in LEAST.items()):
         looks = [got, *(scores(url, report, speeds)[0] for _ in range(2))]
@@ -127,22 +86,20 @@ def judged(url: str, report: Path, speeds: list[float]) -> tuple[dict[str, float
 
 
 def main(site: Path, folder: Path, *only: str) -> int:
-    server, address = serve(site)
     report, below, speeds = folder / "report.json", 0, []
-    for _ in range(3):
-        lighthouse(address, report, speeds, "--only-categories=performance")
-    print(f"{'':42}" + "".join(f"{name:>16}" for name in (*LEAST, "slowed down by")))
-    for page in sorted(site.rglob("index.html")):
-        path = page.parent.relative_to(site).as_posix().strip(".")
-        if only and path not in only:
-            continue
-        url = f"{address}{path}/" if path else address
-        times = slowdown(speeds)
-        got, lost = judged(url, report, speeds)
-        below += any(got[name] < least for name, least in LEAST.items())
-        row = "".join(f"{got[name]:16.2f}" for name in LEAST)
-        print(f"{path or 'home':42}{row}{times:16.2f}  {' '.join(lost)}", flush=True)
-    server.shutdown()
+    with serve(site, compressed=True) as address:
+        for _ in range(3):
+            lighthouse(f"{address}/", report, speeds, "--only-categories=performance")
+        print(f"{'':42}" + "".join(f"{name:>16}" for name in (*LEAST, "slowed down by")))
+        for page in sorted(site.rglob("index.html")):
+            path = page.parent.relative_to(site).as_posix().strip(".")
+            if only and path not in only:
+                continue
+            times = slowdown(speeds)
+            got, lost = judged(f"{address}/{path}/" if path else f"{address}/", report, speeds)
+            below += any(got[name] < least for name, least in LEAST.items())
+            row = "".join(f"{got[name]:16.2f}" for name in LEAST)
+            print(f"{path or 'home':42}{row}{times:16.2f}  {' '.join(lost)}", flush=True)
     if below:
         print(f"{below} pages are below {LEAST}", file=sys.stderr)
     return int(below > 0)

@@ -1,4 +1,4 @@
-"""`make new NAME=AdaBelief PAGE=adam PARENT=Adam`: writes what a new optimizer needs.
+"""`make new NAME=AdaBelief PAGE=adam PARENT=Adam` writes the files of a new optimizer.
 
 The module starts as a copy of the parent's without its formula, and the tests then say, file by
 file and line by line, what is still missing.
@@ -10,10 +10,16 @@ import sys
 from pathlib import Path
 
 import optimizers
+from docs_ext.locate import ROOT
+from docs_ext.names import (
+    LOWER_SECTIONS,
+    REQUIRED_SECTIONS,
+    module_name,
+    names_on,
+    read_title,
+    write_title,
+)
 from optimizers import OPTIMIZERS
-
-from .source import ROOT
-from .varieties import names_on
 
 SNIPPET = """\
 import torch
@@ -24,25 +30,15 @@ torch.manual_seed(0)
 model = torch.nn.Linear(8, 1)
 optimizer = {name}(model.parameters(), lr=1e-3)
 """
-SECTIONS = ("Description", "Formula", "Example", "What differs", "Worked numbers")
+SECTIONS = (*REQUIRED_SECTIONS, *LOWER_SECTIONS)
 
 
 class Refused(ValueError):
-    """Nothing was written, and why."""
-
-
-def slug(name: str) -> str:
-    """Return the name of an optimizer's module.
-
-    Example:
-        >>> slug("Gradient Descent")
-        'gradient_descent'
-    """
-    return re.sub(r"\W+", "_", name.lower())
+    """A wish that cannot be met; nothing was written."""
 
 
 def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str]:
-    """Return what to write, file by file, without writing it.
+    """Return the files to write, with their texts, without writing them.
 
     Args:
         name: the optimizer's name, as in the table; letters and digits, in words.
@@ -53,8 +49,8 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
     Raises:
         Refused: the name is not a name, or is taken; the parent or the page is unknown.
     """
-    parents = {one.lower(): one for one in OPTIMIZERS}
-    module, here = slug(name), root / "docs" / f"{page}.md"
+    parents = {known.lower(): known for known in OPTIMIZERS}
+    module, here = module_name(name), root / "docs" / f"{page}.md"
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]*( [A-Z][A-Za-z0-9]*)*", name):
         raise Refused(f"NAME={name}: not a name; a capital first, then letters, digits and spaces")
     if {class_name(name), module} & set(dir(optimizers)) or keyword.iskeyword(module):
@@ -65,7 +61,7 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
         raise Refused(f"PAGE={page}: not a page; small letters, digits and hyphens, such as adam")
     if parent.lower() not in parents:
         raise Refused(f"PARENT={parent}: unknown; there are: {', '.join(OPTIMIZERS)}")
-    if here.exists() and names_on(here)[:1] not in [[one] for one in OPTIMIZERS]:
+    if here.exists() and not set(names_on(here)[:1]) & set(OPTIMIZERS):
         raise Refused(f"PAGE={page}: docs/{page}.md is no page of an optimizer")
     parent = parents[parent.lower()]
     files = {
@@ -77,49 +73,50 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
     if here.exists():
         files[here] = with_tabs(here.read_text(encoding="utf-8"), name)
     else:
-        files[here] = with_tabs("\n\n".join(["# ", *(f"## {one}\n" for one in SECTIONS)]), name)
+        files[here] = with_tabs("\n\n".join(["", *(f"## {head}\n" for head in SECTIONS)]), name)
         files[here] += "## References\n\n::: references\n"
         files[root / "mkdocs.yml"] = with_page(page, root)
     return files
 
 
 def class_name(name: str) -> str:
+    """Return the name of an optimizer's class."""
     return name.replace(" ", "")
 
 
 def new_module(name: str, parent: str, root: Path) -> str:
-    """The parent's module under another name, without its words, its source and its formula."""
-    text = (root / "optimizers" / f"{slug(parent)}.py").read_text(encoding="utf-8")
+    """Return the parent's module under another name, without its words, source and formula."""
+    text = (root / "optimizers" / f"{module_name(parent)}.py").read_text(encoding="utf-8")
     marks = "% --8<-- [start:formula]\n% --8<-- [end:formula]"
     words = f'r"""{name}:\n\nSource:\n\n{marks}\n"""'
     text = re.sub(r'^r""".*?"""', lambda _: words, text, count=1, flags=re.DOTALL)
-    text = re.sub(rf"\b{slug(parent)}_step\b", f"{slug(name)}_step", text)
+    text = re.sub(rf"\b{module_name(parent)}_step\b", f"{module_name(name)}_step", text)
     return re.sub(rf"\b{class_name(parent)}\b", class_name(name), text)
 
 
 def with_entry(name: str, parent: str, root: Path) -> str:
-    """The package's table with one more line, and its imports."""
+    """Return the package's table and its imports with one more line."""
     text = (root / "optimizers" / "__init__.py").read_text(encoding="utf-8")
-    step, cls = f"{slug(name)}_step", class_name(name)
+    step, cls = f"{module_name(name)}_step", class_name(name)
     imports = re.findall(r"^from \..+\n", text, re.MULTILINE)
-    new = f"from .{slug(name)} import {', '.join(sorted([cls, step], key=import_order))}\n"
+    new = f"from .{module_name(name)} import {', '.join(sorted([cls, step], key=import_order))}\n"
     ordered = "".join(sorted([*imports, new], key=lambda line: line.split()[1]))
     text = text.replace("".join(imports), ordered)
     text = text.replace("\n}\n", f'\n    "{name}": Entry({step}, {cls}, "{parent}"),\n}}\n', 1)
     head, _, listed = text.partition("__all__ = ")
     names = sorted([*re.findall(r'"(\w+)"', listed), cls, step], key=import_order)
-    return head + "__all__ = [\n" + "".join(f'    "{one}",\n' for one in names) + "]\n"
+    return head + "__all__ = [\n" + "".join(f'    "{public}",\n' for public in names) + "]\n"
 
 
 def import_order(name: str) -> tuple:
-    """Constants, then classes, then functions, as ruff sorts them."""
+    """Return the key by which ruff sorts: constants, then classes, then functions."""
     return (not name.isupper(), not name[0].isupper(), name)
 
 
 def with_tabs(page: str, name: str) -> str:
-    """A page with one more name in its title and one more tab in each section of tabs."""
+    """Return a page with one more name in its title and one more tab in each section of tabs."""
     title, _, rest = page.partition("\n")
-    title = f"{title} {{{name}}}" if title.strip("# ") else f"# {name}"
+    title = write_title([*read_title(title), name])
     parts = re.split(r"(?m)^(?=## )", rest)
     for index, part in enumerate(parts):
         section = part.partition("\n")[0].removeprefix("## ").strip()
@@ -129,8 +126,8 @@ def with_tabs(page: str, name: str) -> str:
 
 
 def stanza(section: str, name: str) -> str:
-    """The tab of an optimizer in a section, as small as can be."""
-    module = slug(name)
+    """Return the tab of an optimizer in a section, as small as can be."""
+    module = module_name(name)
     inside = {
         "Description": "",
         "Formula": f"""
@@ -161,7 +158,7 @@ def stanza(section: str, name: str) -> str:
 
 
 def with_page(page: str, root: Path) -> str:
-    """The navigation with one more page among the optimizers."""
+    """Return the navigation with one more page among the optimizers."""
     text = (root / "mkdocs.yml").read_text(encoding="utf-8")
     after = "  - Choose and train:\n"
     return text.replace(after, f"    - {page}.md\n{after}", 1)
@@ -179,7 +176,7 @@ def main(arguments: list[str]) -> int:
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
-    print(f"now run: make test ONLY={slug(arguments[0])}")
+    print(f"now run: make test ONLY={module_name(arguments[0])}")
     return 0
 
 

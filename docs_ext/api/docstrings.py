@@ -1,4 +1,4 @@
-"""Tells mkdocstrings that our docstrings' `Example:` is what it calls `Examples:`."""
+"""Renames our docstrings' `Example:` to `Examples:`, the heading that mkdocstrings knows."""
 
 import re
 

@@ -1,11 +1,11 @@
-"""What a step costs, as `benchmarks.cost` has measured it: tables, and a figure's numbers."""
+"""`::: cost-table` and `::: measured-on`: what a step costs, as `benchmarks.cost` measured it."""
 
 import json
 from operator import itemgetter
 
 from markdown import Markdown
 
-from .source import ROOT, PageError, locate, page_path
+from ..locate import ROOT, PageError, locate, page_path
 
 FILES = {
     "cpu": ROOT / "benchmarks" / "results" / "cost.json",
@@ -18,34 +18,34 @@ RULE = "| --- | --- | --- | --: | --: | --: | --: |"
 
 
 def measured(device: str = "cpu") -> dict:
-    """The file of results, or nothing measured."""
+    """Return the results on a device; no rows where nothing was measured."""
     file = FILES[device]
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"rows": []}
 
 
 def rows(case: str, device: str = "cpu") -> list[dict]:
-    """What was measured of a case, without the floor itself."""
+    """Return the results of a case, without the floor itself."""
     found = measured(device)["rows"]
     return [row for row in found if row["case"] == case and row["by"] != "floor"]
 
 
 def per_parameter(row: dict) -> float:
-    """Nanoseconds for each number."""
+    """Return the nanoseconds for each number of the parameters."""
     return 1e6 * row["milliseconds"] / (row["tensors"] * row["elements"])
 
 
 def per_tensor(row: dict) -> float:
-    """Microseconds for each tensor."""
+    """Return the microseconds for each tensor."""
     return 1e3 * row["milliseconds"] / row["tensors"]
 
 
 def cost_table(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """The table of a case: "large" or "small"; "huge cuda" is what a GPU took for it."""
+    """Return the table of a case: "large", "small", or "huge cuda" for one that a GPU has run."""
     case, _, device = argument.partition(" ")
     device = device or "cpu"
     known = {key: {row["case"] for row in measured(key)["rows"]} for key in FILES}
     if case not in known.get(device, ()):
-        there = [f"{one} {key}" for key in FILES for one in sorted(known[key])]
+        there = [f"{name} {key}" for key in FILES for name in sorted(known[key])]
         raise PageError(
             f"{locate(page_path(md), 'cost-table ' + argument)}: nothing was measured by that "
             f"name; there are: {', '.join(there).replace(' cpu', '')}; "
@@ -74,7 +74,7 @@ def cost_table(md: Markdown, argument: str, body: list[str]) -> list[str]:
 
 
 def measured_on(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """When, where and with what it was measured: `measured-on`, or `measured-on cuda`."""
+    """Return when, where and with which versions: `measured-on`, or `measured-on cuda`."""
     device = argument or "cpu"
     if device not in FILES:
         where = locate(page_path(md), f"measured-on {argument}")
@@ -86,14 +86,14 @@ def measured_on(md: Markdown, argument: str, body: list[str]) -> list[str]:
     text = f"Measured on {found['date']}: {where['processor']}, {where['cores']} "
     text += f"cores of which {where['threads']} are used" if "threads" in where else "processors"
     text += f", {where['gigabytes']} GB, {where['system']}; "
-    text += ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    text += ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     if where.get("load", 0) > where["cores"] / 2:
         text += f". The machine was busy with other work (load {where['load']:g}): read the ratios"
     return [f"{text}."]
 
 
 def of_a_step(name: str) -> str:
-    """What a step of this package costs for each parameter, by one kernel if there is one.
+    """Return what a step of this package costs per parameter, by one kernel if there is one.
 
     Example:
         >>> of_a_step("an optimizer that nobody has measured")

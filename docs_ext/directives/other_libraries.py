@@ -1,4 +1,4 @@
-"""How other libraries write Adam; what is said of torch is found by running torch."""
+"""`::: how-others-write-it`: Adam in other libraries; torch's column is found by running torch."""
 
 import inspect
 import math
@@ -33,15 +33,15 @@ ROWS = {
 
 
 def how_others_write_it(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """The table of libraries: one row per choice, torch's column measured."""
-    made = [
+    """Return the table of libraries: one row per choice, torch's column measured."""
+    table = [
         f"| Choice | torch | {' | '.join(SOURCES)} |",
         f"| --- | --- |{' --- |' * len(SOURCES)}",
     ]
-    for (row, others), measured in zip(ROWS.items(), torch_column(), strict=True):
-        made.append(f"| {row} | {measured} | {' | '.join(others)} |")
-    made.append(f"| Source | run for this page | {' | '.join(SOURCES.values())} |")
-    return made
+    for (row, choices), measured in zip(ROWS.items(), torch_column(), strict=True):
+        table.append(f"| {row} | {measured} | {' | '.join(choices)} |")
+    table.append(f"| Source | run for this page | {' | '.join(SOURCES.values())} |")
+    return table
 
 
 def torch_column() -> list[str]:
@@ -73,7 +73,7 @@ def moved(optimizer_class, weight: float, grads: list[float], **options) -> floa
 
 
 def which(found: float, candidates: dict[str, float]) -> str:
-    """Return the name of the one candidate that was found."""
+    """Return the name of the only candidate that was found."""
     names = [name for name, value in candidates.items() if math.isclose(found, value)]
     if len(names) != 1:
         raise AssertionError(f"torch does something new: {found}, not one of {candidates}")
@@ -81,6 +81,7 @@ def which(found: float, candidates: dict[str, float]) -> str:
 
 
 def epsilon() -> str:
+    """Return where torch's Adam adds ε."""
     # One step from zero, with β₁ = 0.5 and β₂ = 0.75: both moments are corrected to dW and dW².
     found = moved(torch.optim.Adam, 0.0, [0.2], lr=0.1, betas=(0.5, 0.75), eps=0.3)
     candidates = {
@@ -92,16 +93,19 @@ def epsilon() -> str:
 
 
 def bias_correction() -> str:
+    """Return when torch's Adam corrects the bias."""
     found = moved(torch.optim.Adam, 0.0, [0.2], lr=0.1, betas=(0.75, 0.75), eps=0.0)
     return which(found, {"always": -0.1, "never": -0.1 * 0.25 / math.sqrt(0.25)})
 
 
 def adam_decay() -> str:
+    """Return how torch's Adam decays."""
     # No gradient but the decay's: an L2 penalty makes a whole step of it, as Adam does of any.
     found = moved(torch.optim.Adam, 5.0, [0.0], lr=0.1, weight_decay=0.01, eps=0.0)
     return which(found, {"L2 penalty": -0.1, "decoupled": -0.1 * 0.01 * 5.0, "none": 0.0})
 
 
 def adamw_decay() -> str:
+    """Return what the decay of torch's AdamW is multiplied by."""
     found = moved(torch.optim.AdamW, 5.0, [0.0], lr=0.1, weight_decay=0.01)
     return which(found, {"times the learning rate": -0.1 * 0.01 * 5.0, "alone": -0.01 * 5.0})

@@ -1,57 +1,20 @@
-"""`![What it shows](figure:name)`: figures drawn by the package while the site is built.
-
-A figure stands in the page as SVG whose colours are the site's own variables, so one drawing
-serves light and dark, and its labels are text. Some of the numbers that it is drawn from stand
-below it as a table.
-"""
+"""The figures that pages can have: each is drawn by the package, with a table of its numbers."""
 
 import functools
-import io
-import re
-import xml.etree.ElementTree as etree
 from collections.abc import Callable
-from html import escape
 from urllib.parse import parse_qsl
 
-import matplotlib as mpl
 import numpy as np
-from markdown import Extension, Markdown
-from markdown.treeprocessors import Treeprocessor
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from optimizers import OPTIMIZERS
 from optimizers.formula import rule_of
 
-from . import costs
-from .losses import LOSSES, functions
-from .source import PageError, locate, page_path
-
-Table = list[list[str]]  # row by row, the head first; each row begins with what it is about
-# Of all iterations, those that a table has beside the last.
-SHOWN = (0, 1, 2, 5, 10, 20, 50, 100)
-# What has arrived would lie infinitely deep on a logarithmic scale.
-LEAST = 1e-6
-# Colours that stand for the site's variables until `tidy` puts those in.
-INK, FAINT = "#010101", "#020202"
-# Each optimizer's colour, one of those in site.css: neighbours in the table differ.
-HUES = {name: index % 8 + 1 for index, name in enumerate(OPTIMIZERS)}
-COLOURS = {name: f"#0300{hue:02x}" for name, hue in HUES.items()}
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "optimizers",
-    "font.size": 11,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=list(COLOURS.values())),
-}
+from ..directives import costs
+from ..laboratory.losses import LOSSES, functions
+from .svg import COLOURS, FAINT, INK, drawn
+from .tables import LEAST, Table, by_iteration, two_digits
 
 
 def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> np.ndarray:
@@ -77,7 +40,7 @@ def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> 
     shape = (1, len(start)) if rule_of(name).matrix else (len(start),)
     points, state = [np.asarray(start, dtype=float)], {}
     for _ in range(steps):
-        point, grad = (one.reshape(shape) for one in (points[-1], gradient(points[-1])))
+        point, grad = points[-1].reshape(shape), gradient(points[-1]).reshape(shape)
         point, state = OPTIMIZERS[name].step(point, grad, state, **options)
         points.append(np.ravel(point))
     return np.stack(points)
@@ -100,35 +63,11 @@ def walks(
     }
 
 
-def number(value: float) -> str:
-    """A positive number as a table has it: two digits that count, all before the point, no powers.
-
-    Example:
-        >>> number(0.000123), number(2), number(267), number(1e-9)
-        ('0.00012', '2.0', '267', '< 0.000001')
-    """
-    if value < LEAST:
-        return f"< {LEAST:.6f}"
-    if value >= 100:
-        return f"{value:.0f}"
-    return np.format_float_positional(value, 2, unique=False, fractional=False).rstrip(".")
-
-
-def plain(value: float, _: int) -> str:
-    """A number at an axis, in one piece; a power of ten is two, which overlap if letters grow."""
-    # What is computed as a power may be a hair beside it.
+def axis_label(value: float, _: int) -> str:
+    """Return a number at an axis in one piece; a power of ten is two, which overlap if enlarged."""
+    # A power that is computed may be a hair off.
     rounded = float(f"{value:.2g}")
     return f"{value:,.0f}" if value >= 1 else np.format_float_positional(rounded, trim="-")
-
-
-def by_iteration(cells: dict[str, list[str]], first: int = 0) -> Table:
-    """A column for each optimizer, whose cells are those of all iterations from the first on."""
-    end = first + len(next(iter(cells.values()))) - 1
-    rows = [t for t in SHOWN if first <= t < end] + [end]
-    return [
-        ["Iteration", *cells],
-        *([str(t), *(column[t - first] for column in cells.values())] for t in rows),
-    ]
 
 
 def paths(
@@ -139,7 +78,7 @@ def paths(
     start: str = "start",
     minimum: str = "minimum",
 ) -> tuple[Figure, Table]:
-    """Paths down a loss of the laboratory: same start, same learning rate.
+    """Draw paths down a loss of the laboratory, all from one start and with one learning rate.
 
     Args:
         names: the optimizers.
@@ -163,8 +102,8 @@ def paths(
     axes.contour(x, y, height, levels, colors=FAINT, linewidths=0.8)
     for name, points in walked.items():
         axes.plot(*points.T, color=COLOURS[name], linewidth=2, marker="o", markersize=2.6)
-        others = [other for other in walked if other != name]
-        point, side = freest(points, [walked[other] for other in others])
+        others = [path for other, path in walked.items() if other != name]
+        point, side = freest(points, others)
         axes.annotate(
             name,
             point,
@@ -196,14 +135,14 @@ def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, in
 
 
 def losses(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
-    """The loss on the way down the narrow valley, iteration by iteration."""
+    """Draw the loss on the way down the narrow valley, iteration by iteration."""
     mean, _ = functions("ravine")
     walked = walks(names, options, "ravine", 200)
     return curves({name: mean(*points.T) for name, points in walked.items()}, "loss")
 
 
 def step_lengths(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
-    """How far each step down the narrow valley leads: the effective step size."""
+    """Draw how far each step down the narrow valley leads: the effective step size."""
     walked = walks(names, options, "ravine", 200)
     lengths = {
         name: np.linalg.norm(np.diff(points, axis=0), axis=1) for name, points in walked.items()
@@ -215,7 +154,7 @@ def curves(values: dict[str, np.ndarray], label: str, first: int = 0) -> tuple[F
     """Draw curves over the iterations from the first on, each with its name at its end."""
     figure = Figure(figsize=(6.8, 3.4), layout="constrained")
     axes = figure.add_subplot(xlabel="iteration", ylabel=label, yscale="log")
-    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_major_formatter(axis_label)
     for name, values_of in values.items():
         curve = np.maximum(values_of, LEAST)
         iterations = range(first, first + len(curve))
@@ -229,25 +168,25 @@ def curves(values: dict[str, np.ndarray], label: str, first: int = 0) -> tuple[F
             color=COLOURS[name],
             weight="bold",
         )
-    cells = {name: [number(value) for value in values_of] for name, values_of in values.items()}
+    cells = {name: [two_digits(value) for value in values_of] for name, values_of in values.items()}
     return figure, by_iteration(cells, first)
 
 
 def singular_values(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
-    """What a step makes of a gradient's singular values, by how often it iterates.
+    """Draw the singular values after a step over those before, by how often the step iterates.
 
     Args:
         names: the optimizers, which have `ns_steps`.
         options: nothing.
     """
-    # Of a gradient diag(s, r) with s² + r² = 1, the norm is 1 and the singular values are s and r.
+    # A gradient diag(s, r) with s² + r² = 1 has the norm 1 and the singular values s and r.
     before = np.geomspace(10**-3.5, 1, 211)
-    table = [["Before"], *([number(s)] for s in before[::30])]
+    table = [["Before"], *([two_digits(s)] for s in before[::30])]
     figure = Figure(figsize=(6.8, 3.6), layout="constrained")
     axes = figure.add_subplot(xscale="log", xlabel="singular value before", ylabel="after")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, which="both")
-    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_major_formatter(axis_label)
     axes.axhline(1, color=FAINT, linewidth=0.8)
     for name in names:
         *fewer, most = range(OPTIMIZERS[name].step.__kwdefaults__["ns_steps"] + 1)
@@ -278,12 +217,12 @@ def singular_values(names: list[str], options: dict[str, dict]) -> tuple[Figure,
 
 
 def cost(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
-    """How the time of a step of ADOPT grows with the number of parameters, and whose it is."""
+    """Draw how the time of a step of ADOPT grows with the parameters, for several programs."""
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")
     axes = figure.add_subplot(
         xlabel="parameters", ylabel="milliseconds per step", xscale="log", yscale="log"
     )
-    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_major_formatter(axis_label)
     grown = {}
     for row in costs.rows("grow"):
         if row["name"] == "ADOPT":
@@ -305,7 +244,7 @@ def cost(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
             axes.annotate(label, color=colour, va="center", annotation_clip=False, **place)
             table[0].append(label)
             for row, size in zip(table[1:], sizes, strict=True):
-                row.append(number(grown[key][size]))
+                row.append(two_digits(grown[key][size]))
     # To the right of what was measured there is room for the names only.
     axes.set_xlim(right=axes.get_xlim()[1] * 60)
     axes.set_xticks(sizes, minor=False)
@@ -314,7 +253,7 @@ def cost(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     return figure, table
 
 
-# Each takes the page's optimizers and what is set for them; then, what its table tells.
+# The function takes the page's optimizers and their options; the text says what its table shows.
 FIGURES = {
     "cost": (cost, "milliseconds per step, by number of parameters"),
     "loss": (losses, "the loss at some iterations"),
@@ -324,7 +263,7 @@ FIGURES = {
 }
 
 
-@functools.lru_cache(maxsize=100)  # while the site is served, a page is made again and again
+@functools.lru_cache(maxsize=100)  # a served site builds a page many times
 def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str, str, Table]:
     """Draw a figure for a page.
 
@@ -335,117 +274,14 @@ def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str,
         description: what it shows, for those who do not see it.
 
     Returns:
-        An `<svg>` element, the same bytes each time; what its table tells; the table.
+        An `<svg>` element, the same bytes each time; the title of its table; the table.
     """
     figure, _, query = url.partition("?")
     options: dict[str, dict] = {}
     for key, value in parse_qsl(query):
         name, _, option = key.rpartition(".")
-        for one in [name] if name else names:
-            options.setdefault(one, {})[option] = float(value)
-    draw, told = FIGURES[figure]
+        for optimizer in [name] if name else names:
+            options.setdefault(optimizer, {})[option] = float(value)
+    draw, shows = FIGURES[figure]
     svg, table = drawn(lambda: draw(names, options), figure, description)
-    return svg, f"As a table: {told}", table
-
-
-def drawn(
-    draw: Callable[[], tuple[Figure, Table]], name: str, description: str
-) -> tuple[str, Table]:
-    """Draw a figure in the site's style, as an `<svg>` element whose ids begin with a name."""
-    with mpl.rc_context(STYLE):
-        figure, table = draw()
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return tidy(etree.fromstring(buffer.getvalue()), name, description), table
-
-
-def folded(title: str, table: Table) -> str:
-    """A table for those who want to see it; one does not search for its numbers."""
-    head, *rows = table
-    lines = [f'<details class="as-table" data-search-exclude><summary>{title}</summary><table>']
-    lines.append("<thead><tr>")
-    for name in head:
-        hue = f' class="optimizer-{HUES[name]}"' if name in HUES else ""
-        lines.append(f'<th scope="col"{hue}>{escape(name)}</th>')
-    lines.append("</tr></thead><tbody>")
-    for about, *cells in rows:
-        told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        lines.append(f'<tr><th scope="row">{about}</th>{told}</tr>')
-    lines.append("</tbody></table></details>")
-    return "\n".join(lines)
-
-
-def tidy(root: etree.Element, name: str, description: str) -> str:
-    """Make of a file's SVG one that lives in a page: its colours, its fonts, ids of its own."""
-    text = etree.tostring(root, encoding="unicode")
-    used = set(re.findall(r"#([\w.-]+)[\")]", text))
-    for parent in list(root.iter()):
-        for child in list(parent):
-            # matplotlib's style sheet would hold for the whole page.
-            if child.tag.endswith(("metadata", "style")):
-                parent.remove(child)
-    for element in root.iter():
-        element.tag = element.tag.partition("}")[2]
-        for key, value in list(element.items()):
-            del element.attrib[key]
-            if key == "id" and value not in used:
-                continue
-            value = re.sub(r"font(-family|-size)?: [^;]*(; )?", "", value)
-            value = re.sub(r"#0300([0-9a-f]{2})", lambda m: f"var(--hue-{int(m[1], 16)})", value)
-            value = value.replace(INK, "currentColor").replace(FAINT, "var(--faint)")
-            value = re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}", value)
-            if value:
-                element.set(key.partition("}")[2] or key, value)
-        if "id" in element.attrib:
-            element.set("id", f"{name}-{element.get('id')}")
-    for key in ("width", "height", "version"):
-        root.attrib.pop(key, None)
-    root.set("role", "img")
-    root.set("aria-label", description)
-    root.set("stroke-linejoin", "round")
-    drawing = re.sub(r"\s*\n\s*", "\n", etree.tostring(root, encoding="unicode"))
-    return re.sub(r"(?<=[(\"])#(?=[\w.-]+[)\"])", f"#{name}-", drawing)
-
-
-def in_markdown(table: Table) -> list[str]:
-    """The lines of a table for those who read Markdown."""
-    head, *rows = [f"| {' | '.join(row)} |" for row in table]
-    return [head, "| --- " * len(table[0]) + "|", *rows]
-
-
-class FigureTreeprocessor(Treeprocessor):
-    def run(self, root: etree.Element) -> None:
-        self.md.drawn = {}
-        for above in list(root.iter()):
-            for place, parent in enumerate(above):
-                image = parent.find("img")
-                if image is not None and image.get("src", "").startswith("figure:"):
-                    above.insert(place + 1, self.draw(parent, image))
-
-    def draw(self, parent: etree.Element, image: etree.Element) -> etree.Element:
-        """Make of an image's paragraph its figure, and return the table to stand below it."""
-        url, text = image.get("src").removeprefix("figure:"), image.get("alt", "").strip()
-        where, name = locate(page_path(self.md), f"](figure:{url}"), url.partition("?")[0]
-        if name not in FIGURES:
-            raise PageError(f"{where}: no figure `{name}`; there are: {', '.join(FIGURES)}")
-        if not text:
-            raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{url})")
-        svg, told, table = with_table(url, tuple(self.md.names), text)
-        parent.clear()
-        parent.tag = "figure"
-        parent.text = self.md.htmlStash.store(svg)
-        etree.SubElement(parent, "figcaption").text = text
-        below = etree.Element("p")  # which Python-Markdown takes away around a block
-        below.text = self.md.htmlStash.store(folded(told, table))
-        self.md.drawn[url] = [told, "", *in_markdown(table)]
-        return below
-
-
-class FigureExtension(Extension):
-    def extendMarkdown(self, md: Markdown) -> None:
-        # After inline Markdown (20) made the images, before Persian captions are found (7).
-        md.treeprocessors.register(FigureTreeprocessor(md), "figures", 9)
-
-
-def makeExtension(**kwargs) -> FigureExtension:
-    return FigureExtension(**kwargs)
+    return svg, f"As a table: {shows}", table

@@ -1,4 +1,4 @@
-"""A content-security policy: only the site's own files, and the scripts that a page was built with.
+"""The content-security policy: only the site's files, and the scripts that a page was built with.
 
 Formulas and drawings are placed by `style` attributes, hundreds of them, which a policy can only
 allow or forbid together: they can move and colour things, but run nothing and load nothing.
@@ -14,7 +14,7 @@ AWAY = re.compile(r"<a(?=[^>]* href=\"?https?://)(?![^>]* rel=)")
 
 
 def inline_scripts(html: str) -> list[str]:
-    """Return what a policy calls the scripts that stand in a page.
+    """Return the hashes by which a policy allows the scripts that stand in a page.
 
     Example:
         >>> inline_scripts("<script>1</script><script src=a.js></script>")
@@ -29,6 +29,7 @@ def inline_scripts(html: str) -> list[str]:
 
 
 def policy(hashes: list[str]) -> str:
+    """Return the policy that allows scripts by their hashes."""
     return "; ".join(
         [
             "default-src 'self'",
@@ -44,16 +45,16 @@ def policy(hashes: list[str]) -> str:
 
 
 def protect(html: str) -> str:
-    """Give a page its policy, before anything that it rules, and links that tell nothing of it."""
+    """Give a page its policy, ahead of all that it governs; links to other sites get no opener."""
     meta = f'<meta http-equiv="content-security-policy" content="{policy(inline_scripts(html))}">'
     html = re.sub(r"<meta charset=[^>]*>", lambda match: f"{match[0]}\n      {meta}", html, count=1)
     return AWAY.sub('<a rel="noopener"', html)
 
 
 def write_headers(site: Path) -> None:
-    """Write the policy of all pages, and what no page can say, for hosts that read `_headers`."""
+    """Write the policy of all pages, and what only a host can say, to `_headers`."""
     pages = [page.read_text(encoding="utf-8") for page in site.rglob("*.html")]
-    hashes = sorted({one for page in pages for one in inline_scripts(page)})
+    hashes = sorted({script for page in pages for script in inline_scripts(page)})
     lines = [
         "/*",
         f"  Content-Security-Policy: {policy(hashes)}; frame-ancestors 'self'",

@@ -1,4 +1,4 @@
-"""What a search engine and a shared link say of a page: its first English sentence, if any."""
+"""A page's description for search engines and shared links: its first English sentence, if any."""
 
 import functools
 import re
@@ -24,7 +24,7 @@ class Paragraphs(HTMLParser):
         if tag in ("annotation", "pre", "svg") and not self.hidden:
             self.hidden = tag
         elif attrs.get("class") == "katex-html":
-            self.hidden = "bdi"  # the formula's other half
+            self.hidden = "bdi"  # the formula's picture
 
     def handle_endtag(self, tag):
         if tag == self.hidden:
@@ -48,20 +48,20 @@ def first_sentence(html: str) -> str | None:
         'It divides each step by how large gradients are.'
     """
     parser = Paragraphs()
-    for piece in re.split(r"(?<=</p>)", html):  # it mostly stands in the first ones
+    for piece in re.split(r"(?<=</p>)", html):  # it stands in the first ones mostly
         parser.feed(piece)
-        if not parser.open and (told := beginning(parser.texts["en"])):
-            return told
+        if not parser.open and (found := beginning(parser.texts["en"])):
+            return found
     return beginning(parser.texts["fa"])
 
 
 def beginning(texts: list[str]) -> str | None:
     """Return the first sentence that says enough, and those after it that fit."""
     for text in texts:
-        told, *rest = re.split(r"(?<=[.!?؟])\s+", " ".join(text.split()))
-        if len(text) < ENOUGH or told[-1:] not in ".!?؟":
+        description, *rest = re.split(r"(?<=[.!?؟])\s+", " ".join(text.split()))
+        if len(text) < ENOUGH or description[-1:] not in ".!?؟":
             continue
-        while rest and len(told) + len(rest[0]) < MOST:
-            told += " " + rest.pop(0)
-        return told
+        while rest and len(description) + len(rest[0]) < MOST:
+            description += " " + rest.pop(0)
+        return description
     return None

@@ -1,4 +1,4 @@
-"""Fonts lose the glyphs that no page shows: most of their weight."""
+"""Fonts lose the glyphs that no page shows, which are most of their weight."""
 
 import html
 import re
@@ -8,9 +8,9 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.varLib import instancer
 
-# What a reader may type where nothing is written yet: the Persian alphabet, digits, punctuation.
+# Readers may type these into the search field: the Persian alphabet, digits, punctuation.
 PERSIAN = "آابپتثجچحخدذرزژسشصضطظعغفقکگلمنوهیءأؤئۀةكي۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩،؛؟«»٫٬٪ًٌٍَُِّْٔ\u200c\u200e\u200f"
-FORMULA = re.compile(r'class="katex-html"(.*?)</(?:bdi|div)>', re.DOTALL)
+PICTURE = re.compile(r'class="katex-html"(.*?)</(?:bdi|div)>', re.DOTALL)
 ITALIC = re.compile(r'(<span class="[^"]*\bmathnormal\b[^>]*>)([^<]*)')
 TAG = re.compile(r"<[^>]*>")
 
@@ -21,7 +21,7 @@ def shrink(site: Path) -> None:
     for page in site.rglob("*.html"):
         source = page.read_text(encoding="utf-8")
         text |= set(html.unescape(TAG.sub("", source)))
-        for formula in FORMULA.findall(source):
+        for formula in PICTURE.findall(source):
             italic |= set("".join(letters for _, letters in ITALIC.findall(formula)))
             upright |= set(html.unescape(TAG.sub("", ITALIC.sub(r"\1", formula))))
     for font in site.glob("vendor/katex/fonts/*.woff2"):
@@ -31,7 +31,7 @@ def shrink(site: Path) -> None:
 
 
 def keep(path: Path, letters: set[str]) -> None:
-    """Leave in a font the glyphs of some letters, and the weights from regular to bold."""
+    """Leave in a font the glyphs of some letters, and the strengths from regular to bold."""
     font = TTFont(path, recalcTimestamp=False)
     subsetter = Subsetter(Options(hinting=False))
     subsetter.populate(text="".join(letters))

@@ -1,4 +1,4 @@
-"""What MkDocs lets pass: each fault is told with its line, and a strict build then fails."""
+"""Faults that MkDocs lets pass: each is reported with its line, and a strict build then fails."""
 
 import logging
 import posixpath
@@ -7,15 +7,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .search import FORMULA
-from .source import ROOT, PageError, locate, relative
+from ..locate import ROOT, PageError, locate, relative
+from ..markdown.formulas import RENDERED
 
 NAME = re.compile(r"[a-z0-9_/-]+\.(md|py)")
-# Marks that Markdown, had it understood them, would have made into something.
+# Marks that Markdown, had it understood them, would have replaced.
 LEFT = re.compile(r"^ *(?:!!!|\?\?\?\+?|:::).*|-+8<-+.*|```.*|\$\\.*|\$$|\]\(.*")
 VERBATIM = {"annotation", "code", "pre", "script", "style"}
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-log = logging.getLogger("mkdocs.slips")
+log = logging.getLogger("mkdocs.html_check")
 
 
 def check_files(files) -> None:
@@ -37,20 +37,20 @@ def check_files(files) -> None:
 
 
 class Reader(HTMLParser):
-    """Collects what a page loads and names, and what in it is not closed or not understood."""
+    """Collects a page's sources and ids, and its faults: what is not closed or not understood."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
         self.sources: list[str] = []
         self.ids: list[str] = []
-        self.slips: list[tuple[str, str]] = []  # what the author wrote, what is wrong with it
+        self.faults: list[tuple[str, str]] = []  # the author's text, and what is wrong with it
 
     def handle_starttag(self, tag, attrs):
         self.sources += [value for name, value in attrs if name in ("src", "poster") and value]
         for name, value in attrs:
             if name == "id" and value in self.ids:
-                self.slips.append((value, f"the id `{value}` is there twice; rename one"))
+                self.faults.append((value, f"the id `{value}` is there twice; rename one"))
             elif name == "id":
                 self.ids.append(value)
         if tag not in VOID:
@@ -64,9 +64,9 @@ class Reader(HTMLParser):
     def handle_endtag(self, tag):
         if tag in self.open:
             while (last := self.open.pop()) != tag:
-                self.slips.append((f"<{last}", f"`<{last}>` is not closed; add `</{last}>`"))
+                self.faults.append((f"<{last}", f"`<{last}>` is not closed; add `</{last}>`"))
         elif tag not in VOID:
-            self.slips.append((f"</{tag}", f"`</{tag}>` closes nothing; remove it"))
+            self.faults.append((f"</{tag}", f"`</{tag}>` closes nothing; remove it"))
 
     def handle_data(self, data):
         if not VERBATIM.intersection(self.open):
@@ -74,16 +74,16 @@ class Reader(HTMLParser):
                 if match := LEFT.search(line):
                     piece = match[0].strip()
                     remedy = "look for a missing quote, blank line, indentation or end"
-                    self.slips.append((piece, f"`{piece}` was not understood; {remedy}"))
+                    self.faults.append((piece, f"`{piece}` was not understood; {remedy}"))
 
 
 def check_page(html: str, page, files) -> None:
-    """Warn, which --strict makes an error, of what is wrong with a page's HTML."""
+    """Warn of each fault in a page's HTML; `--strict` makes errors of warnings."""
     reader = Reader()
-    reader.feed(FORMULA.sub("", html))  # what KaTeX makes is whole, and most of a page
+    reader.feed(RENDERED.sub("", html))  # a formula has no faults, and most of a page is formulas
     reader.close()
     path = Path(page.file.abs_src_path)
-    for piece, fault in reader.slips:
+    for piece, fault in reader.faults:
         log.warning("%s: %s", locate(path, piece), fault)
     for source in reader.sources:
         url = urlsplit(source)

@@ -1,4 +1,4 @@
-"""Whose work a site contains and is built with, and on what terms."""
+"""The licences of what a site contains and of what it is built with."""
 
 import functools
 import json
@@ -6,7 +6,7 @@ import re
 from importlib.metadata import PackageNotFoundError, distribution, metadata
 from pathlib import Path
 
-from .source import ROOT
+from ..locate import ROOT
 
 
 def write(site: Path) -> None:
@@ -16,7 +16,7 @@ def write(site: Path) -> None:
 
 @functools.cache
 def text() -> str:
-    """The licences of what is in the site, and of what it was built with."""
+    """Return the licences of what is in the site, and of what it was built with."""
     own = (ROOT / "LICENSE").read_text(encoding="utf-8")
     parts = ["What this site contains", "", "== Pages, package and programs", "", own]
     for name in json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]:
@@ -46,10 +46,11 @@ def licence(name: str) -> str:
         >>> licence("mkdocs-material")
         'MIT'
     """
-    told = metadata(name)
-    expression = told["License-Expression"] or (told["License"] or "").partition("\n")[0].strip()
+    fields = metadata(name)
+    expression = (
+        fields["License-Expression"] or (fields["License"] or "").partition("\n")[0].strip()
+    )
     prefix = "License :: OSI Approved :: "
-    classes = [
-        one.removeprefix(prefix) for one in told.get_all("Classifier") or [] if prefix in one
-    ]
+    classifiers = fields.get_all("Classifier") or []
+    classes = [line.removeprefix(prefix) for line in classifiers if prefix in line]
     return expression or ", ".join(classes) or "see its files"

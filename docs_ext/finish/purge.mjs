@@ -1,4 +1,4 @@
-// Leaves in a style sheet, given first, what any of the other files, pages and scripts, may use.
+// Removes from a style sheet, given first, the rules that no other file, page or script, may use.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { PurgeCSS } from "purgecss";

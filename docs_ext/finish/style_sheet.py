@@ -1,4 +1,4 @@
-"""One style sheet instead of four, without what nobody uses: a phone waits for them all."""
+"""One style sheet replaces four and loses the rules that no page uses: a phone waits for it all."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ URL = re.compile(r"url\((?![\"']?(?:data:|#))")
 def merge(site: Path) -> None:
     """Put the style sheets that all pages of a built site load into one, ours last and whole."""
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(site.rglob("*.html"))}
-    loaded = [[one["path"] for one in LINK.finditer(html)] for html in pages.values()]
+    loaded = [[link["path"] for link in LINK.finditer(html)] for html in pages.values()]
     shared = [path for path in loaded[0] if all(path in paths for paths in loaded)]
     target = site / "stylesheets" / "all.css"
     ours = [path for path in shared if path.startswith("stylesheets/")]
@@ -22,7 +22,7 @@ def merge(site: Path) -> None:
     with target.open("a", encoding="utf-8") as file:
         file.writelines(moved(site / path, site) for path in ours)
     for page, html in pages.items():
-        first, *rest = (one for one in LINK.finditer(html) if one["path"] in shared)
+        first, *rest = (link for link in LINK.finditer(html) if link["path"] in shared)
         for other in rest:
             html = html.replace(other[0], "")
         html = html.replace(first[0], first[0].replace(first["path"], "stylesheets/all.css"))

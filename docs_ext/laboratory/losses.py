@@ -1,7 +1,7 @@
-r"""The losses of the laboratory: each is read from its LaTeX, its gradient is derived from that.
+r"""The losses of the laboratory: each is read from LaTeX, and its gradient is derived from that.
 
-`u` and `v` are drawn anew from [0, 1) in each iteration. What an optimizer sees then is a sample;
-what the map and the curves show is the mean.
+`u` and `v` are drawn anew from [0, 1) in each iteration. An optimizer then sees a sample; the map
+and the curves show the mean.
 """
 
 import functools
@@ -16,7 +16,7 @@ from optimizers.formula.expressions import formulas
 from optimizers.formula.source import Math, Source
 from optimizers.formula.symbols import Symbol
 
-# The printers ask a rule what the code calls a symbol; here it is called what it is.
+# The printers ask a rule for the name of a symbol in the code; here it is the symbol itself.
 SYMBOLS = {name: Symbol(name, name, "", "", "") for name in ("L", "W", "b", "u", "v")}
 RULE = SimpleNamespace(symbols=SYMBOLS)
 
@@ -133,13 +133,15 @@ LOSSES = {
 
 @functools.cache
 def expression(latex: str) -> sympy.Expr:
-    """Read what stands behind `L =`."""
-    [formula] = formulas(Source(latex, "docs_ext/losses.py", 1), Math(latex, 0, ""), SYMBOLS)
+    """Read the expression behind `L =`."""
+    [formula] = formulas(
+        Source(latex, "docs_ext/laboratory/losses.py", 1), Math(latex, 0, ""), SYMBOLS
+    )
     return formula.expression
 
 
 def variables(loss: Loss) -> tuple[str, ...]:
-    """Return what the optimizers move: W, or W and b.
+    """Return the variables that the optimizers move: W, or W and b.
 
     Example:
         >>> variables(LOSSES["bowl"]), variables(LOSSES["counterexample"])
@@ -170,7 +172,7 @@ def printed(loss: Loss, printer: type) -> tuple[str, list[str]]:
 
 @functools.cache
 def functions(key: str):
-    """Return a loss's mean and gradient as functions of W, b, u and v, run from what is printed.
+    """Return a loss's mean and gradient as functions of W, b, u and v, made from their Python.
 
     Example:
         >>> mean, gradient = functions("ravine")

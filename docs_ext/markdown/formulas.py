@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as etree
+from pathlib import Path
 
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
@@ -18,8 +19,11 @@ from markdown.treeprocessors import Treeprocessor
 from optimizers import OPTIMIZERS
 from optimizers.formula.symbols import SYMBOLS
 
-from .marks import mark_symbols, without_marks
-from .source import ROOT, PageError, locate, page_path
+from ..locate import ROOT, PageError, locate, page_path
+from .symbol_marks import mark_symbols, without_marks
+
+# A formula as it stands in a page's HTML; the second group is its MathML.
+RENDERED = re.compile(r'<(bdi|div) class="math".*?(<math.*?</math>).*?</\1>', re.DOTALL)
 
 
 class MathError(ValueError):
@@ -32,7 +36,7 @@ def katex() -> subprocess.Popen:
     node = shutil.which("node")
     if node is None or not (ROOT / "node_modules" / "katex").is_dir():
         raise PageError("node and node_modules/katex render the formulas: run `make setup` first")
-    script = str(ROOT / "docs_ext" / "katex.mjs")
+    script = str(Path(__file__).with_name("katex.mjs"))
     pipe = subprocess.PIPE
     process = subprocess.Popen([node, script], stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
     atexit.register(process.communicate)  # the end of its input ends it
@@ -59,7 +63,7 @@ def render(tex: str, display: bool = False, copied: str | None = None) -> str:
         True
         >>> render(r"\sqroot{S}")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        docs_ext.math.MathError: KaTeX parse error: Undefined control sequence: \sqroot at ...
+        docs_ext.markdown.formulas.MathError: KaTeX parse error: Undefined control sequence: ...
     """
     process = katex()
     process.stdin.write(json.dumps({"tex": tex, "display": display}) + "\n")
@@ -72,7 +76,9 @@ def render(tex: str, display: bool = False, copied: str | None = None) -> str:
     return re.sub(annotation, lambda _: plain, reply["html"], flags=re.DOTALL)
 
 
-class MathTreeprocessor(Treeprocessor):
+class FormulasTreeprocessor(Treeprocessor):
+    """Renders each formula, and adds what the marked symbols mean."""
+
     def run(self, root: etree.Element) -> None:
         self.marked: set[int] = set()
         self.own = tuple(names_of([name for name in self.md.names if name in OPTIMIZERS]))
@@ -90,10 +96,10 @@ class MathTreeprocessor(Treeprocessor):
             )
 
     def replace(self, element: etree.Element, large: bool) -> None:
-        """Put what KaTeX makes of a formula in the formula's place."""
+        """Replace a formula by its rendering."""
         display = element.tag == "div"
         tex = (html.unescape(element.text) if display else element.text)[2:-2].strip()
-        # The page of an optimizer tells what its symbols mean.
+        # The page of an optimizer explains its symbols.
         shown = mark_symbols(tex, self.own) if self.own else tex
         try:
             rendered = render(shown, display or large, without_marks(tex))
@@ -147,23 +153,25 @@ def names_of(optimizers: list[str]) -> list[str]:
 def meanings(numbers: set[int], names: list[str]) -> str:
     """Return what the marked symbols of a page mean, for `symbols.js` to read.
 
-    The optimizers of a page may mean several things by a symbol: all are told.
+    The optimizers of a page may mean several things by a symbol: all of them are given.
     """
     rows = {}
     for number in sorted(numbers):
-        own = [one for one in SYMBOLS if one.latex == SYMBOLS[number].latex and one.code in names]
-        told = zip(
-            *[(one.meaning, one.code, one.fa) for one in own or [SYMBOLS[number]]], strict=True
+        latex = SYMBOLS[number].latex
+        own = [symbol for symbol in SYMBOLS if symbol.latex == latex and symbol.code in names]
+        columns = zip(
+            *[(symbol.meaning, symbol.code, symbol.fa) for symbol in own or [SYMBOLS[number]]],
+            strict=True,
         )
-        rows[number] = [" / ".join(dict.fromkeys(one)) for one in told]
+        rows[number] = [" / ".join(dict.fromkeys(column)) for column in columns]
     data = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
     return f'<script type="application/json" id="meanings">{data}</script>'
 
 
-class MathExtension(Extension):
+class FormulasExtension(Extension):
     def extendMarkdown(self, md: Markdown) -> None:
-        md.treeprocessors.register(MathTreeprocessor(md), "math", 6)
+        md.treeprocessors.register(FormulasTreeprocessor(md), "formulas", 6)
 
 
-def makeExtension(**kwargs) -> MathExtension:
-    return MathExtension(**kwargs)
+def makeExtension(**kwargs) -> FormulasExtension:
+    return FormulasExtension(**kwargs)

@@ -1,4 +1,4 @@
-"""Says where a page includes what is not there, and marks the line that matters in a program."""
+"""Includes: a missing file or section is refused, and a program's line that matters is marked."""
 
 import re
 
@@ -7,7 +7,7 @@ from markdown.preprocessors import Preprocessor
 
 from optimizers import OPTIMIZERS
 
-from .source import INCLUDE, ROOT, PageError, locate, page_path
+from ..locate import INCLUDE, ROOT, PageError, locate, page_path
 
 MODULES = [entry.step.__module__.rpartition(".")[2] for entry in OPTIMIZERS.values()]
 # Each optimizer's own program.
@@ -15,7 +15,7 @@ PROGRAMS = {f"snippets/{module}.py" for module in MODULES}
 
 
 def highlighted(fence: str, file: str) -> str:
-    """The line above an include; if it opens an optimizer's own program, with a highlight.
+    """Return the line above an include, with a highlight if it opens an optimizer's own program.
 
     Example:
         >>> highlighted("    ```python", "snippets/adopt.py")
@@ -32,6 +32,8 @@ def highlighted(fence: str, file: str) -> str:
 
 
 class IncludesPreprocessor(Preprocessor):
+    """Checks each include, before `pymdownx.snippets` reads it."""
+
     def run(self, lines: list[str]) -> list[str]:
         for number, line in enumerate(lines):
             if match := INCLUDE.match(line):

@@ -1,4 +1,4 @@
-// Renders formulas for docs_ext/math.py: a line of JSON in, a line of JSON out.
+// Renders formulas for formulas.py: a line of JSON in, a line of JSON out.
 import { createInterface } from "node:readline";
 import katex from "katex";
 

@@ -13,7 +13,7 @@ from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import HTML_PLACEHOLDER_RE
 
-from .math import is_math
+from .formulas import is_math
 
 BLOCKS = {"p", "blockquote", "details", "summary", "table", "tr", "td", "th", "figcaption"}
 BLOCKS |= {"li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6"}
@@ -34,7 +34,9 @@ TITLES = {
 }
 
 
-class RtlTreeprocessor(Treeprocessor):
+class PersianTreeprocessor(Treeprocessor):
+    """Sets the direction and the language of each block."""
+
     def run(self, root: etree.Element) -> None:
         self.visit(root, "ltr")
 
@@ -44,7 +46,7 @@ class RtlTreeprocessor(Treeprocessor):
             return
         if element.tag in BLOCKS or is_admonition(element):
             direction = self.direction(element) or around
-            # Said again on each block inside, so that a style sheet can tell by the block alone.
+            # Said again on each block inside, so that a style sheet sees it on the block alone.
             if "rtl" in (direction, around):
                 element.set("dir", direction)
                 element.set("lang", "fa" if direction == "rtl" else "en")
@@ -76,18 +78,19 @@ class RtlTreeprocessor(Treeprocessor):
         return "rtl" if counts["rtl"] > counts["ltr"] else first
 
     def texts(self, element: etree.Element):
-        """Yield an element's own words: no code, no formulas, no title made by the machine."""
+        """Yield an element's own words: no code, no formulas, no default title of a box."""
         if element.text:
             yield element.text
         for child in element:
-            made = child.get("class") == "admonition-title" and child.text in TITLES
-            if not (made or child.tag in ISOLATED or is_math(child)):
+            default = child.get("class") == "admonition-title" and child.text in TITLES
+            if not (default or child.tag in ISOLATED or is_math(child)):
                 yield from self.texts(child)
             if child.tail:
                 yield child.tail
 
 
 def is_admonition(element: etree.Element) -> bool:
+    """Say whether an element is a box such as a note."""
     return element.tag == "div" and "admonition" in element.get("class", "").split()
 
 
@@ -111,6 +114,7 @@ def isolate_latin(element: etree.Element) -> None:
 
 
 def append_isolated(parent: etree.Element, text: str | None) -> None:
+    """Append a text whose Latin runs are wrapped."""
     position = 0
     for match in LATIN_RUN.finditer(text or ""):
         if match[1]:
@@ -123,17 +127,18 @@ def append_isolated(parent: etree.Element, text: str | None) -> None:
 
 
 def append_text(parent: etree.Element, text: str) -> None:
+    """Append a text behind an element's last child."""
     if len(parent):
         parent[-1].tail = (parent[-1].tail or "") + text
     else:
         parent.text = (parent.text or "") + text
 
 
-class RtlExtension(Extension):
+class PersianExtension(Extension):
     def extendMarkdown(self, md: Markdown) -> None:
         # After inline Markdown (20) has made its elements, before formulas are rendered (6).
-        md.treeprocessors.register(RtlTreeprocessor(md), "rtl", 7)
+        md.treeprocessors.register(PersianTreeprocessor(md), "persian", 7)
 
 
-def makeExtension(**kwargs) -> RtlExtension:
-    return RtlExtension(**kwargs)
+def makeExtension(**kwargs) -> PersianExtension:
+    return PersianExtension(**kwargs)

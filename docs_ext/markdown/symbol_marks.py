@@ -1,6 +1,6 @@
 r"""Marks on parts of a formula: `\htmlClass{NAME}{PART}`, which the eye sees and copying does not.
 
-On the page of an optimizer each known symbol is marked, so that pointing at it tells its meaning.
+On the page of an optimizer each known symbol is marked, so that pointing at it shows its meaning.
 """
 
 import functools

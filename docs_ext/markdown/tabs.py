@@ -1,6 +1,6 @@
-"""`# Adam {AdamW} {ADOPT}`: an optimizer and its varieties, in the title and as tabs.
+"""`# Adam {AdamW} {ADOPT}`: an optimizer and its variants, in the title and as tabs.
 
-The first line of a page names them; each variety becomes a pill in the heading that selects its
+The first line of a page names them. Each variant becomes a pill in the heading, which selects its
 tab everywhere on the page, and each tab set of the page has these tabs, in this order.
 """
 
@@ -13,46 +13,12 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from .figures import HUES
-from .source import PageError, locate, page_path
+from ..locate import PageError, locate, page_path
+from ..names import LOWER_SECTIONS, REQUIRED_SECTIONS, colour_class, read_title, write_title
 
-# Braces that start with a sign or hold one are attributes of the heading: {#id}, {.class}, {a=b}.
-TITLE = re.compile(r"^# (?P<primary>[^{}]+?)(?P<varieties>(?: \{[^{}#.:=]+\})*)\s*$")
 TAB = re.compile(r'^ *===[!+]* ["“]')
 WHOLE_TAB = re.compile(r'^ *===[!+]* "[^"]+"\s*$')
-SECTIONS = ("Description", "Formula", "Example")
-# They stand so far down that nobody sees them at first.
-FAR = ("What differs", "Worked numbers")
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
-
-
-def read_title(line: str) -> list[str]:
-    """Return the names in a title, the primary optimizer first.
-
-    Args:
-        line: the first line of a page.
-
-    Returns:
-        One name where there are no varieties; none where the line is no title.
-
-    Example:
-        >>> read_title("# Adam {AdamW} {ADOPT}")
-        ['Adam', 'AdamW', 'ADOPT']
-        >>> read_title("# SGD {#sgd}")
-        []
-    """
-    match = TITLE.match(line)
-    return [match["primary"], *re.findall(r"\{(.+?)\}", match["varieties"])] if match else []
-
-
-def names_on(page: Path) -> list[str]:
-    """Return the names in a page's title, the primary optimizer first."""
-    return read_title(page.read_text(encoding="utf-8").partition("\n")[0])
-
-
-def hue(name: str) -> str:
-    """Return the class that gives an optimizer its colour, the same on every page."""
-    return f"optimizer-{HUES.get(name, 0)}"
 
 
 class TitlePreprocessor(Preprocessor):
@@ -70,77 +36,87 @@ class TitlePreprocessor(Preprocessor):
                 where = locate(page_path(self.md), line)
                 raise PageError(f'{where}: a tab is opened by === "NAME", with both quotes, alone')
         if len(self.md.names) > 1:
-            lines[first] = f"# {self.md.names[0]}"
+            lines[first] = write_title(self.md.names[:1])
         return lines
 
 
-class VarietiesTreeprocessor(Treeprocessor):
+class PillsTreeprocessor(Treeprocessor):
     """Puts the pills into the heading, before the table of contents reads it."""
 
     def run(self, root: etree.Element) -> None:
         heading = root.find("h1")
         if heading is None or len(self.md.names) < 2:
             return
-        primary, *varieties = self.md.names
+        primary, *variants = self.md.names
         heading.text = f"{primary} "
-        for name in varieties:
-            pill = etree.SubElement(heading, "a", {"class": f"pill {hue(name)}"})
+        for name in variants:
+            pill = etree.SubElement(heading, "a", {"class": f"pill {colour_class(name)}"})
             pill.text, pill.tail = f"{{{name}}}", " "
         pill.tail = None
 
 
 class TabsTreeprocessor(Treeprocessor):
-    """Holds the tabs against the title and lets pills point to tabs."""
+    """Compares the tabs with the title and lets pills point to tabs."""
 
     def run(self, root: etree.Element) -> None:
         sets = list(top_level_sets(root))
         for section, tabs in sets:
             for label in tabs.findall("div[@class='tabbed-labels']/label"):
-                label.set("class", hue("".join(label.itertext())))
+                label.set("class", colour_class("".join(label.itertext())))
             blocks = tabs.findall("div/div[@class='tabbed-block']")
-            for block in blocks if section in FAR else blocks[1:]:
-                put_off(block)
-        names = self.md.names
+            for block in blocks if section in LOWER_SECTIONS else blocks[1:]:
+                defer_heavy_parts(block)
+        names, path = self.md.names, page_path(self.md)
         if names:
-            self.check(names, sets)
+            check_descriptions(sets, path)
+            check_labels(names, sets, path)
         for pill in root.iterfind("h1/a[@class]"):
             if pill.get("class").startswith("pill "):
                 pill.set("href", "#" + tab_ids(sets[0][1])[pill.text.strip("{}")])
 
-    def check(self, names: list[str], sets: list[tuple[str, etree.Element]]) -> None:
-        path = page_path(self.md)
-        shown = " ".join([names[0], *(f"{{{name}}}" for name in names[1:])])
-        title = f"{locate(path, f'# {shown}')}: the title is `{shown}`"
-        for section, tabs in sets:
-            labels = list(tab_ids(tabs))
-            blocks = tabs.findall("div/div[@class='tabbed-block']")
-            for label, block in zip(labels, blocks, strict=True):
-                if section == "Description" and not len(block):
-                    tab = locate(path, f'=== "{label}"')
-                    raise PageError(
-                        f'{tab}: no description in tab "{label}": '
-                        "say in a few sentences what it does and costs"
-                    )
-            if labels != names and (len(names) > 1 or names[0] in labels):
-                odd = next((label for label in labels if label not in names), labels[0])
-                tab = locate(path, f'=== "{odd}"')
+
+def check_descriptions(sets: list[tuple[str, etree.Element]], path: Path | None) -> None:
+    """Refuse a tab of the descriptions that is empty."""
+    for section, tabs in sets:
+        blocks = tabs.findall("div/div[@class='tabbed-block']")
+        for label, block in zip(tab_ids(tabs), blocks, strict=True):
+            if section == "Description" and not len(block):
+                tab = locate(path, f'=== "{label}"')
                 raise PageError(
-                    f'{title}, but the tabs under "{section}" differ ({tab})\n'
-                    f"  title: {', '.join(names)}\n"
-                    f"  tabs:  {', '.join(labels)}\n"
-                    "  Give both the same names in the same order."
-                )
-        if len(names) > 1:
-            missing = [name for name in SECTIONS if name not in {section for section, _ in sets}]
-            if missing:
-                raise PageError(
-                    f"{title}, but there are no tabs under: {', '.join(missing)}\n"
-                    f"  Give each a section `## NAME` with the tabs {', '.join(names)}."
+                    f'{tab}: no description in tab "{label}": '
+                    "say in a few sentences what it does and costs"
                 )
 
 
-def put_off(block: etree.Element) -> None:
-    """Put what is heavy in a tab where only `later.js`, or a browser without scripts, looks.
+def check_labels(
+    names: list[str], sets: list[tuple[str, etree.Element]], path: Path | None
+) -> None:
+    """Refuse tabs that are not those of the title, and sections without tabs."""
+    shown = write_title(names)
+    title = f"{locate(path, shown)}: the title is `{shown.removeprefix('# ')}`"
+    for section, tabs in sets:
+        labels = list(tab_ids(tabs))
+        if labels != names and (len(names) > 1 or names[0] in labels):
+            odd = next((label for label in labels if label not in names), labels[0])
+            tab = locate(path, f'=== "{odd}"')
+            raise PageError(
+                f'{title}, but the tabs under "{section}" differ ({tab})\n'
+                f"  title: {', '.join(names)}\n"
+                f"  tabs:  {', '.join(labels)}\n"
+                "  Give both the same names in the same order."
+            )
+    if len(names) > 1:
+        found = {section for section, _ in sets}
+        missing = [section for section in REQUIRED_SECTIONS if section not in found]
+        if missing:
+            raise PageError(
+                f"{title}, but there are no tabs under: {', '.join(missing)}\n"
+                f"  Give each a section `## NAME` with the tabs {', '.join(names)}."
+            )
+
+
+def defer_heavy_parts(block: etree.Element) -> None:
+    """Put what is heavy in a tab where only `unfold_near.js`, or a browser without scripts, looks.
 
     Formulas are thousands of elements, and most readers never open most tabs.
     """
@@ -184,11 +160,11 @@ def tab_ids(tabs: etree.Element) -> dict[str, str]:
     return {"".join(label.itertext()): label.get("for") for label in labels}
 
 
-class VarietiesExtension(Extension):
+class TabsExtension(Extension):
     def extendMarkdown(self, md: Markdown) -> None:
         # After snippets (32), before generated content (31), which asks for the names.
         md.preprocessors.register(TitlePreprocessor(md), "title", 31.5)
-        md.treeprocessors.register(VarietiesTreeprocessor(md), "varieties", 7)
+        md.treeprocessors.register(PillsTreeprocessor(md), "pills", 7)
         # MkDocs collects anchors at 5, right after the table of contents has made its own; tabs
         # get their ids only at 4, too late for a link to a tab to be found. So they move up.
         slugs = md.treeprocessors["tab_slugs"]
@@ -197,5 +173,5 @@ class VarietiesExtension(Extension):
         md.treeprocessors.register(TabsTreeprocessor(md), "tabs", 5)
 
 
-def makeExtension(**kwargs) -> VarietiesExtension:
-    return VarietiesExtension(**kwargs)
+def makeExtension(**kwargs) -> TabsExtension:
+    return TabsExtension(**kwargs)

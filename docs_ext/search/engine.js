@@ -1,4 +1,4 @@
-// Before Material's search worker, after words.js: what is indexed and what is typed is read
+// Before Material's search worker, after spellings.js: what is indexed and what is typed is read
 // through them. The worker drops words that say nothing; that function sees each word.
 
 const SETUP = 0;

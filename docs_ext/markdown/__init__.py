@@ -1,0 +1,1 @@
+"""What authors may write beyond Markdown: one extension a module, each listed in mkdocs.yml."""
