@@ -32,9 +32,10 @@ new: setup
 snippets: setup
 	python -m pytest -q -k "prints$(if $(ONLY), and $(ONLY))" tests/test_snippets.py --write-outputs
 
-# Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
+# Changes one thing at a time and counts what the checks notice, for the page on how this site is
+# checked: in each optimizer that changed since, in that of ONLY=lion, or in all with FULL=1.
 mutants: setup
-	python -m tests.mutants tests/mutants.md
+	python -m tools.mutants $(ONLY) $(if $(FULL),--all)
 
 # Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
 bench: setup

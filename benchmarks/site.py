@@ -27,7 +27,7 @@ REAL = ("adam", "gradient-descent", "lion", "rmsprop")
 NEEDED = ("docs_ext", "docs", "optimizers", "snippets", "mkdocs.yml", "package.json")
 NEEDED += ("package-lock.json", "constraints.txt", "LICENSE")
 QUERIES = ("adam", "weight decay", "bias correction", "میانگین", "gradient")
-# Builds as `mkdocs serve` does, edits a page, builds again, and tells how long that took.
+# Builds as `mkdocs serve` does, edits a page, builds again, and prints how long that took.
 RELOAD = """
 import sys, time
 from pathlib import Path
@@ -47,7 +47,7 @@ start = time.perf_counter()
 once(False)
 print(time.perf_counter() - start)
 """
-# Asks the search engine, and tells how long each answer took.
+# Asks the search engine, and returns how long each answer took.
 ASK = """async (queries) => {
     const times = [];
     for (const data of queries) {
@@ -156,14 +156,14 @@ def main(target: Path) -> None:
             if pages == 50:
                 rows[-1]["reload_s"] = reload(Path(name))
         print(rows[-1], flush=True)
-    told = {
+    results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}",
         "load": round(os.getloadavg()[0], 1),
         "rows": rows,
     }
-    target.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    target.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

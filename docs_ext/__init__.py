@@ -1,1 +1,1 @@
-"""How pages become a site: MkDocs calls `hooks`, and Python-Markdown what is in `markdown`."""
+"""The site's own part of the build: MkDocs calls `hooks`, and Python-Markdown calls `markdown`."""

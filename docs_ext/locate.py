@@ -1,4 +1,4 @@
-"""Where in a file a thing stands, so that an error can name file and line."""
+"""Errors of pages, and the file and line that they name."""
 
 import re
 from pathlib import Path

@@ -14,8 +14,9 @@ search_entries: dict[str, list] = {}
 
 def stamp_of_sources() -> str:
     """Return a stamp that changes with the files that pages are made of, besides their own."""
-    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.*")]
-    return stamp([*(file for file in files if file.suffix not in COPIED), ROOT / "mkdocs.yml"])
+    paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
+    files = [path for path in paths if path.is_file() and path.suffix not in COPIED]
+    return stamp([*files, ROOT / "mkdocs.yml"])
 
 
 def use(page, sources: str) -> None:

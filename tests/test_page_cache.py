@@ -23,7 +23,7 @@ def test_only_what_changed_is_made_again():
 
 def test_pages_are_made_of_programs_not_of_what_is_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(page_cache, "ROOT", tmp_path)
-    (tmp_path / "docs_ext").mkdir()
+    (tmp_path / "docs_ext" / ".icons").mkdir(parents=True)
     stamps = []
     for name in ("mkdocs.yml", "docs_ext/names.py", "docs_ext/engine.js"):
         (tmp_path / name).write_text("new", encoding="utf-8")

@@ -24,7 +24,7 @@ from .browser import FLAGS, find_chrome, serve
 ROOT = Path(__file__).parent.parent
 
 LEAST = {"performance": 0.97, "accessibility": 1, "best-practices": 1, "seo": 1}
-# By Lighthouse's index of speed: a fast desktop has 1500 to 2000.
+# A fast desktop has 1500 to 2000 in Lighthouse's index of speed.
 FAST, SLOWDOWN, CHANCES = 1750, 4, 6
 
 

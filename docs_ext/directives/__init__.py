@@ -1,1 +1,1 @@
-"""What the build writes where a page has `:::`; `markdown/directives.py` lists the names."""
+"""Directives: the Markdown in the place of `:::`; `markdown/directives.py` lists their names."""

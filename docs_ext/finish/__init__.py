@@ -1,1 +1,1 @@
-"""What is done to pages and to the site once they are rendered."""
+"""Finishing of rendered pages and of the whole site: checks first, then what makes it lighter."""

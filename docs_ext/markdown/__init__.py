@@ -1,1 +1,1 @@
-"""What authors may write beyond Markdown: one extension a module, each listed in mkdocs.yml."""
+"""Extensions of Markdown that authors may use: one a module, each listed in mkdocs.yml."""

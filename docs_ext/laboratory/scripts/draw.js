@@ -125,7 +125,7 @@ function part(labels, height) {
   }
 }
 
-// As many points as can be told apart, the last one among them.
+// As many points as the eye separates, the last one among them.
 function* thinned(last, most = 1500) {
   const stride = Math.max(1, Math.ceil(last / most));
   for (let i = 0; i < last; i += stride) yield i;

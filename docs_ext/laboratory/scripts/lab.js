@@ -72,8 +72,8 @@ function address() {
 // Takes from the address what is there; what makes no sense is said, and left out.
 function follow() {
   // Without a sign of equality it names a section of the page; 1e+21 has no space in it.
-  const told = location.hash.includes("=") ? location.hash.slice(1).replaceAll("+", "%2B") : "";
-  const given = new Map(new URLSearchParams(told));
+  const written = location.hash.includes("=") ? location.hash.slice(1).replaceAll("+", "%2B") : "";
+  const given = new Map(new URLSearchParams(written));
   fault = "";
   const refuse = (key) => (fault = say(words.unknown, { what: `${key}=${given.get(key)}` }));
   const take = (key, check) => {
@@ -160,10 +160,10 @@ function show() {
         control.checked = value;
         continue;
       }
-      const told = value === null ? words.off : short(value, 6);
+      const shown = value === null ? words.off : short(value, 6);
       control.value = scales[hyper.scale].at(value, hyper);
-      control.setAttribute("aria-valuetext", told);
-      control.nextElementSibling.textContent = told;
+      control.setAttribute("aria-valuetext", shown);
+      control.nextElementSibling.textContent = shown;
     }
   }
 }
