@@ -83,9 +83,7 @@ def copy_project(root: Path) -> Path:
         if (ROOT / name).exists():
             skipped = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, root / name, ignore=skipped)
-    (root / "tests").mkdir()
-    names = ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE")
-    for name in (*names, "tests/mutants.md"):
+    for name in ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE"):
         shutil.copy(ROOT / name, root / name)
     (root / "node_modules").symlink_to(ROOT / "node_modules")
     return root

@@ -47,7 +47,7 @@ def authors_and_year(name: str) -> str:
 
     Example:
         >>> authors_and_year("AdamW")
-        'Loshchilov & Hutter, 2017'
+        'Loshchilov & Hutter, 2019'
     """
     source = cited(name)
     authors, year = source.partition(', "')[0], re.search(r"(?:1[89]|20)[0-9]{2}", source)[0]
