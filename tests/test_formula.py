@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docs_ext.source import ROOT, locate
+from docs_ext.locate import ROOT, locate
 from optimizers import OPTIMIZERS
 from optimizers.formula import differences, highlight, occurrences, read, rule_of, worked
 from optimizers.formula.reader import section_of

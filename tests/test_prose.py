@@ -13,11 +13,11 @@ from typing import NamedTuple
 import jupytext
 import numpy as np
 import pytest
+from docs_ext.losses import LOSSES
 
 from docs_ext import figures, values
-from docs_ext.losses import LOSSES
-from docs_ext.source import PageError, locate
-from docs_ext.varieties import names_on
+from docs_ext.locate import PageError, locate
+from docs_ext.names import names_on
 from optimizers import OPTIMIZERS
 
 from .conftest import ROOT
@@ -56,8 +56,8 @@ CITED = re.compile(r"\]\(https?://|<!-- test: ")
 VALUE = re.compile(r"\{value: \w+([^}]*)\}")
 CAPTION = re.compile(r"!\[(?P<words>.+)\]\((?P<figure>figure:(?P<url>.+))\)")
 REMEDIES = (
-    "let a run put it in as `{value: NAME}`, from docs_ext/values.py; or cite in the same "
-    "paragraph where it stands: a link with section, table or file, or `<!-- test: FILE::TEST -->`"
+    "let a run put it in as `{value: NAME}`, from docs_ext/directives/values.py; or cite in the "
+    "same paragraph where it stands: a link with section, table or file, or `<!-- test: FILE::TEST -->`"
 )
 # No run and no mark stands for these yet: how much a set-up takes, and what Adam's page may weigh.
 ELSEWHERE = {("README.md", "2.6"), ("docs/hosting.md", "160")}
@@ -223,7 +223,10 @@ def test_a_value_is_put_in_in_the_digits_of_its_block(convert):
     ("written", "words"),
     [
         ("{value: nobody}", "there is no value `nobody`; there are: .*adam_longest_step"),
-        ("{value: default Adam}", "`default` cannot be had of Adam: .*; see docs_ext/values.py"),
+        (
+            "{value: default Adam}",
+            "`default` cannot be had of Adam: .*; see docs_ext/directives/values.py",
+        ),
         ("{value: default Adam nothing}", "`default` cannot be had of Adam nothing: "),
     ],
 )
@@ -238,7 +241,7 @@ def test_a_value_that_is_not_there_is_told_with_its_line(written, words, convert
 def test_a_value_stands_in_a_sentence(name):
     pages = "\n".join(path.read_text(encoding="utf-8") for path in PROSE)
     assert re.search(rf"\{{value: {name}\b", pages), (
-        f"docs_ext/values.py: no page has {{value: {name}}}: delete it"
+        f"docs_ext/directives/values.py: no page has {{value: {name}}}: delete it"
     )
 
 
