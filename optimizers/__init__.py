@@ -9,6 +9,7 @@ Example:
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ._distribution import VERSION as __version__
 from ._optimizer import Optimizer
 from .adadelta import Adadelta, adadelta_step
 from .adagrad import Adagrad, adagrad_step

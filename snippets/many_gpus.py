@@ -1,3 +1,4 @@
+# First, in a copy of this site's source: pip install .
 import os
 import sys
 from pathlib import Path

@@ -1,3 +1,4 @@
+# First, in a copy of this site's source: pip install .
 import torch
 
 from optimizers import Lion, Signum

@@ -1,3 +1,4 @@
+# First, in a copy of this site's source: pip install .
 import numpy as np
 
 from optimizers import muon_step

@@ -7,11 +7,13 @@ The function's name is what a page writes; the words behind it are the function'
 import functools
 import inspect
 import json
+import os
 import re
 
 import numpy as np
 
 from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step
+from optimizers._distribution import NAME, VERSION
 from optimizers.formula import rule_of
 
 from ..figures import drawings
@@ -19,8 +21,8 @@ from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
 from . import comparison, costs
 
-# Until the package is published under a name of its own: the index has a stranger's `optimizers`.
-INSTALL = "pip install '.[{extra}]'"
+# What pip is given, and where. Once the index has the package, these are NAME and "".
+TARGET, PLACE = ".", "in a copy of this site's source"
 # What is in code is shown as it is.
 VALUE = re.compile(r"(?<!`)\{value: (?P<name>\w+)(?P<given>(?: [\w.]+)*)\}")
 # Names the test that holds what a sentence says of the code; tests/test_prose.py reads it.
@@ -300,14 +302,30 @@ def muon_band() -> str:
     return f"{min(after):.2f} and {max(after):.2f}"
 
 
-def install(extra: str) -> str:
-    """The command that installs the package with an extra, from a copy of its source.
+def install(extra: str = "") -> str:
+    """The command that installs the package, or that and an extra, and where to give it.
 
     Example:
         >>> install("fused")
-        "`pip install '.[fused]'`"
+        "`pip install '.[fused]'` in a copy of this site's source"
     """
-    return f"`{INSTALL.format(extra=extra)}`"
+    return f"`{command(extra)}` {PLACE}".rstrip()
+
+
+def command(extra: str = "") -> str:
+    return f"pip install '{TARGET}[{extra}]'" if extra else f"pip install {TARGET}"
+
+
+def repository() -> str:
+    """How to install without a copy of the source, if the build knows the repository's address."""
+    if address := os.environ.get("REPOSITORY_URL"):
+        return f"Without a copy: `pip install '{NAME} @ git+{address}'`."
+    return ""
+
+
+def version() -> str:
+    """The version of the package."""
+    return VERSION
 
 
 def figure_lr(loss: str) -> str:
@@ -408,6 +426,8 @@ VALUES = {
         muon_lift,
         muon_band,
         install,
+        repository,
+        version,
         figure_lr,
         figure_steps,
         bytes_moved,

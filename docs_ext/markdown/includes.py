@@ -19,7 +19,7 @@ def highlighted(fence: str, file: str) -> str:
 
     Example:
         >>> highlighted("    ```python", "snippets/adopt.py")
-        '    ```{ .python hl_lines="15" }'
+        '    ```{ .python hl_lines="16" }'
         >>> highlighted("    ```python", "snippets/decay_groups.py")
         '    ```python'
     """
