@@ -30,7 +30,9 @@ def main() -> None:
         found = {}
         for target in ("pages", "build", "setup"):
             start, before = time.perf_counter(), os.times()
-            subprocess.run(["make", target], cwd=folder, env=os.environ | {"PATH": path}, check=True)
+            subprocess.run(
+                ["make", target], cwd=folder, env=os.environ | {"PATH": path}, check=True
+            )
             after = os.times()
             found[f"{target}_s"] = round(time.perf_counter() - start)
             processor = after.children_user + after.children_system

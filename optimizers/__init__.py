@@ -9,7 +9,7 @@ Example:
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ._distribution import VERSION as __version__
+from ._distribution import VERSION
 from ._optimizer import Optimizer
 from .adadelta import Adadelta, adadelta_step
 from .adagrad import Adagrad, adagrad_step
@@ -27,6 +27,8 @@ from .nesterov import Nesterov, nesterov_step
 from .radam import RAdam, radam_step
 from .rmsprop import RMSprop, rmsprop_step
 from .signum import Signum, signum_step
+
+__version__ = VERSION
 
 
 class Entry(NamedTuple):

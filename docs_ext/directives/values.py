@@ -309,16 +309,28 @@ def install(extra: str = "") -> str:
         >>> install("fused")
         "`pip install '.[fused]'` in a copy of this site's source"
     """
-    return f"`{command(extra)}` {PLACE}".rstrip()
+    return f"{command(extra)} {PLACE}".rstrip()
 
 
 def command(extra: str = "") -> str:
-    return f"pip install '{TARGET}[{extra}]'" if extra else f"pip install {TARGET}"
+    """The command alone.
+
+    Example:
+        >>> command(), command("fused")
+        ('`pip install .`', "`pip install '.[fused]'`")
+    """
+    return f"`pip install '{TARGET}[{extra}]'`" if extra else f"`pip install {TARGET}`"
+
+
+def distribution() -> str:
+    """What the package is called where it is installed from."""
+    return f"`{NAME}`"
 
 
 def repository() -> str:
     """How to install without a copy of the source, if the build knows the repository's address."""
-    if address := os.environ.get("REPOSITORY_URL"):
+    address = os.environ.get("REPOSITORY_URL", "")
+    if address.startswith("https://"):  # hosts also give those that only their members can read
         return f"Without a copy: `pip install '{NAME} @ git+{address}'`."
     return ""
 
@@ -386,6 +398,12 @@ def scaled_pages() -> str:
     return f"{', '.join(fewer)} and {most}"
 
 
+def set_up(what: str) -> str:
+    """What a fresh clone takes, as `python -m benchmarks.set_up` has measured it."""
+    found = json.loads((ROOT / "benchmarks" / "set_up.json").read_text(encoding="utf-8"))
+    return f"{found[what]:,}"
+
+
 def count(what: str) -> str:
     """How many values, marks of tests and citations the pages have, or formulas and programs."""
     pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.py")]
@@ -426,6 +444,8 @@ VALUES = {
         muon_lift,
         muon_band,
         install,
+        command,
+        distribution,
         repository,
         version,
         figure_lr,
@@ -433,6 +453,7 @@ VALUES = {
         bytes_moved,
         measured_case,
         scaled_pages,
+        set_up,
         count,
     )
 }
