@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from docs_ext.varieties import names_on
-from optimizers.formula import rule_of
+from optimizers import rule_of
 
 from .conftest import ROOT
 from .test_snippets import title

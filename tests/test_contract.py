@@ -14,8 +14,7 @@ import torch._dynamo.testing
 from torch import nn
 from torch.optim import lr_scheduler
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, rule_of
 from tests import cases
 
 NAMES = list(OPTIMIZERS)

@@ -16,10 +16,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from optimizers import ADOPT, OPTIMIZERS, Adam
+from optimizers import ADOPT, OPTIMIZERS, Adam, rule_of
 from optimizers._kernels import cache, numba_cpu
 from optimizers._kernels.printing import printed
-from optimizers.formula import rule_of
 from tests import cases
 from tests.conftest import ROOT
 

@@ -11,8 +11,7 @@ from docs_ext.marks import mark_symbols
 from docs_ext.math import render
 from docs_ext.source import PageError
 from docs_ext.varieties import names_on
-from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, rule_of
 
 from .conftest import ROOT
 
