@@ -57,7 +57,8 @@ VALUE = re.compile(r"\{value: \w+([^}]*)\}")
 CAPTION = re.compile(r"!\[(?P<words>.+)\]\((?P<figure>figure:(?P<url>.+))\)")
 REMEDIES = (
     "let a run put it in as `{value: NAME}`, from docs_ext/directives/values.py; or cite in the "
-    "same paragraph where it stands: a link with section, table or file, or `<!-- test: FILE::TEST -->`"
+    "same paragraph where it stands: a link with section, table or file, or "
+    "`<!-- test: FILE::TEST -->`"
 )
 # No run and no mark stands for these yet: how much a set-up takes, and what Adam's page may weigh.
 ELSEWHERE = {("README.md", "2.6"), ("docs/hosting.md", "160")}
