@@ -26,15 +26,16 @@ test: setup
 
 # make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup
-	@python -m docs_ext.new "$(NAME)" "$(PAGE)" "$(PARENT)"
+	@python -m tools.scaffold "$(NAME)" "$(PAGE)" "$(PARENT)"
 
 # Runs the snippets, or that of ONLY=lion, and writes what they print into snippets/*.out.
 snippets: setup
 	python -m pytest -q -k "prints$(if $(ONLY), and $(ONLY))" tests/test_snippets.py --write-outputs
 
-# Changes one thing at a time and counts what the checks notice, for the page on how this site is checked.
+# Changes one thing at a time and counts what the checks notice, for the page on how this site is
+# checked: in each optimizer that changed since, in that of ONLY=lion, or in all with FULL=1.
 mutants: setup
-	python -m tests.mutants tests/mutants.md
+	python -m tools.mutants $(ONLY) $(if $(FULL),--all)
 
 # Runs the classes in the training loops of other projects; installs these, about 115 MB.
 ecosystem: .venv/ready
@@ -61,11 +62,11 @@ experiment: setup
 # from npm the first time.
 audit: build
 	test -d node_modules/lighthouse || npm ci --no-progress
-	python -m tests.audit site $(ONLY)
+	python -m tools.audit site $(ONLY)
 
 # Photographs of the pages, to be looked at: two widths, light and dark.
 screenshots: build
-	python -m tests.screenshots site screenshots
+	python -m tools.screenshots site screenshots
 
 # How the site grows with its pages, for the page on hosting: some minutes.
 bench-site: setup

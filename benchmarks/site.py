@@ -19,15 +19,15 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.audit import serve
-from tests.conftest import FLAGS, ROOT, chrome
+from tools.browser import FLAGS, find_chrome, serve
 
+ROOT = Path(__file__).parent.parent
 SIZES = (1, 10, 50, 200)
 REAL = ("adam", "gradient-descent", "lion", "rmsprop")
 NEEDED = ("docs_ext", "docs", "optimizers", "snippets", "mkdocs.yml", "package.json")
 NEEDED += ("package-lock.json", "constraints.txt", "LICENSE")
 QUERIES = ("adam", "weight decay", "bias correction", "میانگین", "gradient")
-# Builds as `mkdocs serve` does, edits a page, builds again, and tells how long that took.
+# Builds as `mkdocs serve` does, edits a page, builds again, and prints how long that took.
 RELOAD = """
 import sys, time
 from pathlib import Path
@@ -47,7 +47,7 @@ start = time.perf_counter()
 once(False)
 print(time.perf_counter() - start)
 """
-# Asks the search engine, and tells how long each answer took.
+# Asks the search engine, and returns how long each answer took.
 ASK = """async (queries) => {
     const times = [];
     for (const data of queries) {
@@ -129,16 +129,14 @@ def measure(folder: Path, pages: int) -> dict:
 
 def search(site: Path) -> dict:
     """Return how long the first search takes and how long the later ones, in milliseconds."""
-    server, address = serve(site)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chrome(), args=FLAGS)
+    with serve(site, compressed=True) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chrome(), args=FLAGS)
         page = browser.new_page()
         page.add_init_script(KEEP)
-        page.goto(address, wait_until="networkidle")
+        page.goto(f"{address}/", wait_until="networkidle")
         (first,) = page.evaluate(ASK, ["adam"])
         later = page.evaluate(ASK, QUERIES * 3)
         browser.close()
-    server.shutdown()
     return {"first_search_ms": round(first), "search_ms": round(statistics.median(later), 1)}
 
 
@@ -158,14 +156,14 @@ def main(target: Path) -> None:
             if pages == 50:
                 rows[-1]["reload_s"] = reload(Path(name))
         print(rows[-1], flush=True)
-    told = {
+    results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}",
         "load": round(os.getloadavg()[0], 1),
         "rows": rows,
     }
-    target.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    target.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,2 +1,1 @@
-"""The Markdown that the pages are written in: what Python-Markdown lacks for formulas,
-Persian, and pages with varieties."""
+"""The site's own part of the build: MkDocs calls `hooks`, and Python-Markdown calls `markdown`."""

@@ -1,4 +1,7 @@
-"""What only a MkDocs hook can do: name the line of a broken link, read notebooks, finish a site."""
+"""The build, in the order in which it happens: MkDocs calls each `on_` function at its moment.
+
+Only what needs MkDocs stands here; Markdown that authors may write is in `markdown`.
+"""
 
 import logging
 import re
@@ -9,22 +12,21 @@ from jinja2 import FileSystemBytecodeCache
 from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File
 
-from docs_ext import (
-    describe,
+from docs_ext import notebook, page_cache
+from docs_ext.finish import (
+    content_policy,
+    description,
     fonts,
-    laboratory,
+    html_check,
     licences,
-    memory,
-    notebook,
-    plain,
-    policy,
-    search,
-    slips,
-    styles,
-    swap,
-    varieties,
+    replace_site,
+    style_sheet,
 )
-from docs_ext.source import ROOT, PageError, locate
+from docs_ext.laboratory import programs
+from docs_ext.locate import ROOT, PageError, locate
+from docs_ext.markdown import twin
+from docs_ext.names import colour_class, read_title
+from docs_ext.search import deferral, index
 from optimizers.formula import FormulaError
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
@@ -34,8 +36,91 @@ TOGGLE = re.compile(r'(<input class="md-toggle"[^>]*) autocomplete="off"')
 serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
+def on_startup(command, dirty):
+    global serving
+    serving = command == "serve"
+
+
+def on_config(config):
+    name_the_lines_of_broken_links()
+    if serving:
+        config.extra["sources"] = page_cache.stamp_of_sources()
+    config.site_dir = str(replace_site.building_folder(Path(config.site_dir)))
+
+
+def on_files(files, config):
+    html_check.check_files(files)
+    add_scripts(files, config)
+
+
+def on_nav(nav, config, files):
+    config.extra["pages"] = nav.pages
+
+
+def on_env(env, config, files):
+    keep_compiled_templates(env)
+    return env
+
+
+def on_page_markdown(markdown, page, config, files):
+    if page.file.src_uri.endswith(".py"):
+        markdown = notebook.as_markdown(page, config)
+    if serving:
+        page_cache.use(page, config.extra["sources"])
+    return markdown
+
+
+def on_page_content(html, page, config, files):
+    set_pills_in_the_navigation(page)
+    if not (serving and page.known):
+        html_check.check_page(html, page, files)
+    describe(html, page)
+
+
+@event_priority(100)  # before the search plugin takes the page's words
+def before_search(context, page, config, nav):
+    weigh_in_search(page)
+    context["twin"] = twin.twin_of("index.html")
+    show_to_search(context, page, config)
+
+
+@event_priority(-100)
+def after_search(context, page, config, nav):
+    show_to_readers(context, page, config)
+
+
+on_page_context = CombinedEvent(before_search, after_search)
+
+
+def on_post_page(output, page, config):
+    return finish(output)
+
+
+def on_post_template(output, template_name, config):
+    return finish(output) if template_name.endswith(".html") else output
+
+
+@event_priority(-100)  # when the plugins have written their files
+def on_post_build(config):
+    if replace_site.build_will_fail():
+        return
+    site = Path(config.site_dir)
+    twin.write(site, config, config.extra["pages"])
+    licences.write(site)
+    deferral.defer(site)
+    (site / "sitemap.xml.gz").unlink()  # sitemap.xml, and the time of the build
+    if not serving:
+        style_sheet.merge(site)
+        fonts.shrink(site)
+        content_policy.write_headers(site)
+    config.site_dir = str(replace_site.replace(site))
+
+
+# The verbs that are not in a room of their own, in the order of their use.
+
+
 class NameTheLine(logging.Filter):
-    """MkDocs says which page has a broken link; this adds where on it."""
+    """Adds the line of a broken link to MkDocs' message, which names only the page."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
@@ -49,119 +134,77 @@ class NameTheLine(logging.Filter):
         return True
 
 
-def on_startup(command, dirty):
-    global serving
-    serving = command == "serve"
-
-
-def on_config(config):
+def name_the_lines_of_broken_links():
+    """Let MkDocs' messages about links name the line."""
     for name in ("mkdocs.structure.nav", "mkdocs.structure.pages"):
         logger = logging.getLogger(name)
-        if not any(isinstance(one, NameTheLine) for one in logger.filters):
+        if not any(isinstance(known, NameTheLine) for known in logger.filters):
             logger.addFilter(NameTheLine())
-    if serving:
-        config.extra["changed"] = memory.stamp()
-    config.site_dir = str(swap.aside(Path(config.site_dir)))
 
 
-def on_files(files, config):
-    slips.check_files(files)
+def add_scripts(files, config):
+    """Add the files of the laboratory and of the search, and the scripts that are printed."""
+    for address, path in {**programs.FILES, **deferral.FILES}.items():
+        files.append(File.generated(config, address, abs_src_path=str(path)))
     try:
-        printed = laboratory.scripts()
+        printed = programs.printed_scripts()
     except FormulaError as error:
         raise PageError(str(error)) from None
-    for path, text in printed.items():
-        files.append(File.generated(config, path, content=text))
+    for address, text in printed.items():
+        files.append(File.generated(config, address, content=text))
 
 
-def on_nav(nav, config, files):
-    config.extra["pages"] = nav.pages
-
-
-def on_env(env, config, files):
-    # Compiling the theme's templates takes half a second of each build.
+def keep_compiled_templates(env):
+    """Keep the theme's templates compiled: to compile them takes half a second of each build."""
     folder = ROOT / ".cache" / "templates"
     folder.mkdir(parents=True, exist_ok=True)
     env.bytecode_cache = FileSystemBytecodeCache(str(folder))
-    return env
 
 
-def on_page_markdown(markdown, page, config, files):
-    if page.file.src_uri.endswith(".py"):
-        markdown = notebook.as_markdown(page, config)
-    if serving:
-        memory.use(page, config.extra["changed"])
-    return markdown
+def set_pills_in_the_navigation(page):
+    """Give the navigation a title with pills; the heading's own are links, which would nest."""
+    names = read_title(f"# {page.title}")
+    if len(names) > 1:
+        pills = [f'<span class="pill {colour_class(name)}">{{{name}}}</span>' for name in names[1:]]
+        page.typeset = {"title": " ".join([names[0], *pills])}
 
 
-def on_page_content(html, page, config, files):
-    if "{" in page.title:
-        # The navigation takes a title's markup from here; a heading's links would nest in its own.
-        pill = '<span class="pill {}">{{{}}}</span>'
-        title = re.sub(
-            r"\{(.+?)\}", lambda match: pill.format(varieties.hue(match[1]), match[1]), page.title
-        )
-        page.typeset = {"title": title}
-    if not (serving and page.known):
-        slips.check_page(html, page, files)
-    told = describe.first_sentence(html)
-    if not told:
+def describe(html, page):
+    """Give a page its description, for search engines and shared links."""
+    sentence = description.first_sentence(html)
+    if not sentence:
         raise PageError(
             f"{locate(Path(page.file.abs_src_path), '# ')}: the page has no sentence "
             "that could describe it to a search engine; begin it with one"
         )
-    page.meta["description"] = escape(told)  # Material's templates take it for HTML
+    page.meta["description"] = escape(sentence)  # Material's templates take it for HTML
 
 
-@event_priority(100)  # before the search plugin takes the page's words
-def for_searching(context, page, config, nav):
+def weigh_in_search(page):
+    """Let a page come earlier or later among others that have the same word."""
     if page.parent:
-        page.meta["search"] = {"boost": search.boost(page)}
-    context["plain"] = plain.beside("index.html")
-    index = config.plugins["material/search"].search_index.entries
-    context["whole"], context["indexed"] = page.content, len(index)
+        page.meta["search"] = {"boost": index.boost(page)}
+
+
+def show_to_search(context, page, config):
+    """Let the search plugin see formulas as text, or the entries that it made before."""
+    entries = config.plugins["material/search"].search_index.entries
+    context["whole"], context["indexed"] = page.content, len(entries)
     if serving and page.known:
-        index += memory.entries[page.file.src_uri]
+        entries += page_cache.search_entries[page.file.src_uri]
         page.content = ""
     else:
-        page.content = search.readable(page.content)
+        page.content = index.readable(page.content)
 
 
-@event_priority(-100)
-def for_reading(context, page, config, nav):
+def show_to_readers(context, page, config):
+    """Put the page's content back, and keep its entries of the search index."""
     page.content = context.pop("whole")
-    index = config.plugins["material/search"].search_index.entries
-    memory.entries[page.file.src_uri] = index[context.pop("indexed") :]
-
-
-on_page_context = CombinedEvent(for_searching, for_reading)
-
-
-def on_post_page(output, page, config):
-    return finish(output)
-
-
-def on_post_template(output, template_name, config):
-    return finish(output) if template_name.endswith(".html") else output
+    entries = config.plugins["material/search"].search_index.entries
+    page_cache.search_entries[page.file.src_uri] = entries[context.pop("indexed") :]
 
 
 def finish(page: str) -> str:
-    """Take from a page what HTML does not know, and give it its policy."""
+    """Remove from a page what HTML does not know, and give it its policy."""
     page = TOGGLE.sub(r"\1", page).replace(' tabindex=""', "")
-    return page if serving else policy.protect(page)
-
-
-@event_priority(-100)  # when the others have written what they write
-def on_post_build(config):
-    if swap.was_warned():
-        return
-    site = Path(config.site_dir)
-    plain.write(site, config, config.extra["pages"])
-    licences.write(site)
-    search.defer(site)
-    (site / "sitemap.xml.gz").unlink()  # sitemap.xml, and the time of the build
-    if not serving:
-        styles.merge(site)
-        fonts.shrink(site)
-        policy.write_headers(site)
-    config.site_dir = str(swap.put_in_place(site))
+    return page if serving else content_policy.protect(page)

@@ -1,10 +1,11 @@
 """Notebooks become Markdown, so that their formulas, Persian and code look like everywhere else.
 
-mkdocs-jupyter finds the notebooks and makes them pages; its own HTML would bring a style sheet of
-574 KB with each page and leave formulas and admonitions as they were typed.
+mkdocs-jupyter makes pages of the notebooks; `as_markdown` then puts MkDocs' own rendering in the
+place of its rendering and runs the cells itself, because its HTML brings a style sheet of 574 KB
+with each page and leaves formulas and admonitions as they were typed, its errors name no line, and
+its cache does not notice that the package changed.
 """
 
-import hashlib
 import json
 import re
 import sys
@@ -19,8 +20,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 
-from .figures import STYLE, tidy
-from .source import ROOT, PageError, relative
+from .figures.svg import STYLE, for_page
+from .locate import ROOT, PageError, relative
+from .stamps import stamp
 
 # Plots are drawn in stand-in colours that become the site's: C0 is the first optimizer's.
 SETUP = f"""
@@ -34,14 +36,14 @@ matplotlib.rcParams.update({STYLE})
 
 
 def as_markdown(page: Page, config) -> str:
-    """Run a page's notebook and return it as Markdown, with what its cells printed and drew.
+    """Run a page's notebook and return it as Markdown, with what its cells print and draw.
 
     Raises:
         PageError: a cell failed.
     """
-    page.render = MethodType(Page.render, page)  # instead of mkdocs-jupyter's
+    page.render = MethodType(Page.render, page)
     path = Path(page.file.abs_src_path)
-    cached = ROOT / ".cache" / "notebooks" / f"{fingerprint(path)}.json"
+    cached = ROOT / ".cache" / "notebooks" / f"{stamp_of(path)}.json"
     if cached.exists():
         return json.loads(cached.read_text(encoding="utf-8"))
     notebook = jupytext.read(path)
@@ -54,15 +56,13 @@ def as_markdown(page: Page, config) -> str:
     return markdown
 
 
-def fingerprint(path: Path) -> str:
-    """Return what changes with the notebook, with what it reads and with what runs it."""
-    names = ("constraints.txt", "docs_ext/figures.py", "docs_ext/notebook.py")
-    sources = [path, *(ROOT / name for name in names), *(ROOT / "optimizers").rglob("*.py")]
+def stamp_of(path: Path) -> str:
+    """Return a stamp that changes with the notebook, with what it reads and with what runs it."""
+    sources = [path, Path(__file__), ROOT / "constraints.txt"]
+    sources += [ROOT / "docs_ext" / name for name in ("figures/svg.py", "names.py")]
+    sources += (ROOT / "optimizers").rglob("*.py")
     sources += (ROOT / "benchmarks").glob("experiment*")
-    digest = hashlib.sha256(sys.version.encode())
-    for source in sorted(sources):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+    return stamp(sources, sys.version)
 
 
 def execute(notebook, path: Path) -> None:
@@ -117,7 +117,7 @@ def cell_markdown(cell, path: Path, line: int):
                     yield f'```{{ .text .output title="Output" }}\n{text}\n```'
             elif "alt" in cell.metadata:
                 drawing = etree.fromstring(output.data["image/svg+xml"])
-                svg = tidy(drawing, f"{path.stem}-{line}", cell.metadata["alt"])
+                svg = for_page(drawing, f"{path.stem}-{line}", cell.metadata["alt"])
                 yield f"<figure>{svg}<figcaption>{cell.metadata['alt']}</figcaption></figure>"
                 yield folded("The code of this plot", code)
             else:
@@ -128,4 +128,5 @@ def cell_markdown(cell, path: Path, line: int):
 
 
 def folded(title: str, markdown: str) -> str:
+    """Return Markdown that opens on demand."""
     return f'??? example "{title}"\n\n' + indent(markdown, "    ")

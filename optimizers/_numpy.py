@@ -25,4 +25,6 @@ def real_arrays(step: Callable) -> Callable:
             )
         return step(param, grad, state, **options)
 
+    # Signatures are read by their defaults, too.
+    checked.__kwdefaults__ = step.__kwdefaults__
     return checked

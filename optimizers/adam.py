@@ -1,6 +1,6 @@
 r"""Adam: momentum and RMSprop together, both corrected for their start at zero.
 
-Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", 2014, arXiv 1412.6980, Algorithm 1.
+Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, arXiv 1412.6980, Algorithm 1; $\lambda$, which the paper does not have, as in torch.optim.Adam.
 
 % --8<-- [start:formula]
 Initialize: $V_{dw} = 0$, $S_{dw} = 0$, $V_{db} = 0$, $S_{db} = 0$

@@ -1,6 +1,6 @@
 r"""Adamax: Adam divided by the largest gradient instead of the root mean square.
 
-Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", 2014, arXiv 1412.6980, Algorithm 2;
+Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, arXiv 1412.6980, Algorithm 2;
 ε and weight decay as in torch.optim, which the paper does without.
 
 % --8<-- [start:formula]

@@ -1,6 +1,6 @@
 r"""AdamW: Adam with weight decay taken out of the gradient and applied to the weights.
 
-Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2017, arXiv 1711.05101, Algorithm 2.
+Source: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, arXiv 1711.05101, Algorithm 2; $\lambda$ is multiplied by $\alpha$ as in torch.optim.AdamW, in the paper by the multiplier of its schedule alone.
 
 % --8<-- [start:formula]
 Initialize: $V_{dw} = 0$, $S_{dw} = 0$, $V_{db} = 0$, $S_{db} = 0$

@@ -1,6 +1,6 @@
 r"""Muon: momentum whose step is made orthogonal, for the weight matrices of hidden layers.
 
-Source: Jordan, Jin, Boza, You, Cesista, Newhouse & Bernstein, "Muon: An optimizer for hidden layers in neural networks", 2024, [kellerjordan.github.io/posts/muon](https://kellerjordan.github.io/posts/muon/); weight decay: Liu et al., "Muon is Scalable for LLM Training", 2025, arXiv 2502.16982; written as in torch.optim.Muon.
+Source: Jordan, Jin, Boza, You, Cesista, Newhouse & Bernstein, "Muon: An optimizer for hidden layers in neural networks", 2024, [kellerjordan.github.io/posts/muon](https://kellerjordan.github.io/posts/muon/); weight decay, the first of the two techniques of Liu et al., "Muon is Scalable for LLM Training", 2025, arXiv 2502.16982; written as in torch.optim.Muon.
 
 % --8<-- [start:formula]
 Initialize: $V_{dw} = 0$

@@ -1,7 +1,8 @@
 r"""NAdam: Adam that looks ahead, as Nesterov's momentum does.
 
 Source: Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, the algorithm
-Nadam; the schedule of μ and weight decay as in torch.optim.
+Nadam; V averaged with a constant β₁, the schedule of μ, which is that of Dozat's report of 2015 by way of
+Keras, and weight decay as in torch.optim.
 
 % --8<-- [start:formula]
 Initialize: $\Pi = 1$, $V_{dw} = 0$, $S_{dw} = 0$, $V_{db} = 0$, $S_{db} = 0$

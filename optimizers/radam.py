@@ -1,7 +1,8 @@
 r"""RAdam: Adam that trusts its second moment only once it has seen enough gradients.
 
-Source: Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", 2019, arXiv 1908.03265,
-Algorithm 2; the bound of 5, where the paper has 4, ε and weight decay as in torch.optim.
+Source: Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", ICLR 2020, arXiv 1908.03265,
+Algorithm 2; the bound of 5, where the paper has 4, as in the authors' code; undivided first steps, which
+the authors' code skips, ε and weight decay as in torch.optim.
 
 % --8<-- [start:formula]
 Initialize: $V_{dw} = 0$, $S_{dw} = 0$, $V_{db} = 0$, $S_{db} = 0$

@@ -1,24 +1,21 @@
 """What several tests need: the built site, a server for it, a browser."""
 
-import contextlib
-import functools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
 from filelock import FileLock
 
-from docs_ext.new import slug
+from docs_ext.names import module_name
 from optimizers import OPTIMIZERS
 from optimizers._kernels import launch
+from tools.browser import FLAGS, find_chrome, serve
 
 # Kernels serve small tensors, too, so that the tests of the classes meet them.
 launch.WORTH = 0
@@ -27,16 +24,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Several processes share the cores; threads of each would only wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_addoption(parser):
@@ -91,13 +78,12 @@ def run(tmp_path_factory):
 
 def copy_project(root: Path) -> Path:
     """Copy what a build reads, to change it."""
-    for name in ("docs", "docs_ext", "optimizers", "snippets", "benchmarks", ".cache/notebooks"):
+    folders = ("docs", "docs_ext", "optimizers", "snippets", "benchmarks", "tools")
+    for name in (*folders, ".cache/notebooks"):
         if (ROOT / name).exists():
             skipped = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, root / name, ignore=skipped)
-    (root / "tests").mkdir()
-    names = ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE")
-    for name in (*names, "tests/mutants.md"):
+    for name in ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE"):
         shutil.copy(ROOT / name, root / name)
     (root / "node_modules").symlink_to(ROOT / "node_modules")
     return root
@@ -125,21 +111,6 @@ def site(tmp_path_factory) -> Path:
     return target
 
 
-@contextlib.contextmanager
-def serve(folder: Path):
-    """Serve a folder, and yield the address, without a slash at the end."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.fixture(scope="session")
 def address(site) -> str:
     """The address at which the site is served."""
@@ -147,18 +118,12 @@ def address(site) -> str:
         yield address
 
 
-def chrome() -> str | None:
-    """Return the browser to use, None where there is none."""
-    names = (os.environ.get("CHROME_PATH"), "chromium", "google-chrome")
-    return next((found for name in names if name and (found := shutil.which(name))), None)
-
-
 @pytest.fixture(scope="session")
 def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        path = chrome() or playwright.chromium.executable_path
+        path = find_chrome() or playwright.chromium.executable_path
         if not Path(path).exists():
             message = "no browser: install chromium, or name one in $CHROME_PATH"
             if os.environ.get("CI") == "true":
@@ -241,4 +206,4 @@ def pytest_collection_modifyitems(items):
     for item in items:
         params = getattr(item, "callspec", None) and item.callspec.params.values()
         names = {one for one in params or () if isinstance(one, str) and one in OPTIMIZERS}
-        item.extra_keyword_matches |= {slug(name) for name in names}
+        item.extra_keyword_matches |= {module_name(name) for name in names}

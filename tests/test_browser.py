@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from docs_ext.varieties import names_on
+from docs_ext.names import names_on, tab_id
 from optimizers import rule_of
 
 from .conftest import ROOT
@@ -332,8 +332,8 @@ WALK = """stepper => {
 def test_the_stepper_computes_the_worked_numbers(open_page, path):
     page = open_page(f"{path}/")
     for index, name in enumerate(title(ROOT / "docs" / f"{path}.md")):
-        if page.locator(f"#worked-numbers-{name.lower().replace(' ', '-')}").count():
-            page.click(f"label[for=worked-numbers-{name.lower().replace(' ', '-')}]")
+        if page.locator(f"#{tab_id('Worked numbers', name)}").count():
+            page.click(f"label[for={tab_id('Worked numbers', name)}]")
         stepper = page.locator(".stepper").nth(index)
         stepper.scroll_into_view_if_needed()  # near, it is made of elements
         stepper.locator(".line").first.wait_for()

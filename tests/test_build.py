@@ -16,7 +16,8 @@ from mkdocs.exceptions import BuildError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from docs_ext import hooks, slips, swap
+from docs_ext import hooks
+from docs_ext.finish import html_check, replace_site
 
 from .conftest import ROOT, build, copy_project
 
@@ -181,7 +182,7 @@ def render(folder: Path, name: str, config) -> None:
     """Render one page, as MkDocs does."""
     file = File(name, str(folder), str(folder / "site"), use_directory_urls=True)
     files = Files([file])
-    slips.check_files(files)
+    html_check.check_files(files)
     page = Page(None, file, config)
     page.read_source(config)
     page.markdown = hooks.on_page_markdown(page.markdown, page, config, files) or page.markdown
@@ -258,7 +259,7 @@ def test_a_build_that_fails_leaves_the_last_good_site(failed):
 @pytest.mark.parametrize("moment", [1, 2])
 def test_a_site_survives_an_interrupted_exchange(moment, tmp_path, monkeypatch):
     site = tmp_path / "site"
-    for folder in (site, swap.aside(site)):
+    for folder in (site, replace_site.building_folder(site)):
         folder.mkdir()
         (folder / "index.html").write_text(folder.name, encoding="utf-8")
     moves, rename = [], Path.rename
@@ -271,11 +272,11 @@ def test_a_site_survives_an_interrupted_exchange(moment, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        swap.put_in_place(swap.aside(site))
+        replace_site.replace(replace_site.building_folder(site))
     monkeypatch.undo()
-    new = swap.aside(site)
+    new = replace_site.building_folder(site)
     assert (site / "index.html").read_text(encoding="utf-8") == "site"
-    assert swap.put_in_place(new) == site
+    assert replace_site.replace(new) == site
     assert (site / "index.html").read_text(encoding="utf-8") == ".site.new"
     assert [one.name for one in tmp_path.iterdir()] == ["site"]
 

@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
-from docs_ext.comparison import cited
-from docs_ext.new import Refused, plan, slug
-from docs_ext.source import locate
-from docs_ext.varieties import names_on
-from optimizers import OPTIMIZERS, _optimizer
+from docs_ext.directives.references import cited
+from docs_ext.locate import locate
+from docs_ext.names import module_name, names_on
+from optimizers import OPTIMIZERS
+from optimizers._options import OPTIONS
+from tools.scaffold import Refused, plan
 
 from . import cases
 from .conftest import ROOT, build, copy_project
@@ -32,7 +33,7 @@ def page_of(name: str):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_module_says_in_one_line_what_it_is(name):
-    where = f"optimizers/{slug(name)}.py:1"
+    where = f"optimizers/{module_name(name)}.py:1"
     first = module(name).__doc__.partition("\n")[0]
     assert re.match(rf"(?i:{name}): \w.{{10,}}\.$", first), (
         f"{where}: write `{name}: what it does.`"
@@ -41,7 +42,7 @@ def test_a_module_says_in_one_line_what_it_is(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_module_names_its_source(name):
-    where = locate(ROOT / "optimizers" / f"{slug(name)}.py", "Source:")
+    where = locate(ROOT / "optimizers" / f"{module_name(name)}.py", "Source:")
     source = re.search(r"^Source:(.*?)\n\n", module(name).__doc__, re.DOTALL | re.MULTILINE)
     cited = source and re.search(r"\b(1[89]|20)\d\d\b", source[1]) and len(source[1]) > 30
     assert cited, f"{where}: no source; write authors, title, year, arXiv or DOI, algorithm number"
@@ -54,7 +55,7 @@ def test_a_source_is_told_alike_wherever_it_is_told(name):
         told = re.search(r"Source:\n(.*?)\n\n", inspect.getdoc(part), re.DOTALL)
         lines, first = inspect.getsourcelines(part)
         line = first + next((n for n, text in enumerate(lines) if "Source:" in text), 0)
-        where = f"optimizers/{slug(name)}.py:{line}: {part.__name__}"
+        where = f"optimizers/{module_name(name)}.py:{line}: {part.__name__}"
         assert told, f"{where} names no source; write `Source:` and the module's, shortened"
         words = re.findall(r"\w[\w.]*\w|\w", re.sub(r"\bet al\b", "", told[1].partition(";")[0]))
         odd = [word for word in words if word not in said]
@@ -66,19 +67,27 @@ def test_a_source_is_told_alike_wherever_it_is_told(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_option_is_known_to_what_all_optimizers_share(name):
+    known = {option.name for option in OPTIONS}
+    where = locate(ROOT / "optimizers" / "_options.py", "OPTIONS = (")
     for option, default in cases.defaults_of(name).items():
-        number = isinstance(default, float)  # a class knows itself what it can count to
-        table, line = (
-            ("INVALID", f'"{option}": "Invalid {option} value: {{}}",')
-            if number
-            else ("MARKS", f'"{option}",')
+        kind = "number" if isinstance(default, float) else "flag"
+        kind = kind if isinstance(default, float | bool) else "other"
+        row = f'Option("{option}", "{kind}", "Invalid {option} value: {{}}"),'
+        assert option in known, (
+            f"{where}: add the row `{row}`, by which bad values are refused, and saved states that "
+            "belong to another optimizer"
         )
-        known = option in getattr(_optimizer, table) or option == "maximize"
-        where = locate(ROOT / "optimizers" / "_optimizer.py", f"{table} = ")
-        assert known, (
-            f"{where}: add `{line}` to {table}, by which bad values are refused, and saved states "
-            "that belong to another optimizer"
-        )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_class_documents_each_option_of_its_step(name):
+    entry = OPTIMIZERS[name]
+    documented = set(re.findall(r"^ {4}(\w+): ", inspect.getdoc(entry.optimizer), re.MULTILINE))
+    where = f"optimizers/{module_name(name)}.py:{inspect.getsourcelines(entry.optimizer)[1]}"
+    parameters = inspect.signature(entry.optimizer).parameters.keys()
+    for missing in sorted((cases.defaults_of(name).keys() | parameters) - documented):
+        pytest.fail(f"{where}: say in the class's `Args:` what `{missing}` is, and its range")
+    assert f"The options are those of `{entry.optimizer.__name__}`." in inspect.getdoc(entry.step)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -98,10 +107,12 @@ def test_a_page_describes_its_optimizer(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_snippet_makes_its_optimizer(name):
-    path = ROOT / "snippets" / f"{slug(name)}.py"
-    assert path.exists(), f"snippets/{slug(name)}.py is missing: a program that a reader can paste"
+    path = ROOT / "snippets" / f"{module_name(name)}.py"
+    assert path.exists(), (
+        f"snippets/{module_name(name)}.py is missing: a program that a reader can paste"
+    )
     assert re.search(r"^optimizer = \w+\(", path.read_text(encoding="utf-8"), re.MULTILINE), (
-        f"snippets/{slug(name)}.py:1: no line begins with `optimizer = `"
+        f"snippets/{module_name(name)}.py:1: no line begins with `optimizer = `"
     )
 
 
@@ -119,7 +130,7 @@ def contents(root) -> dict:
 
 
 def make_new(root, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "docs_ext.new", *arguments]
+    command = [sys.executable, "-m", "tools.scaffold", *arguments]
     return subprocess.run(command, cwd=root, text=True, capture_output=True, check=False)
 
 

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from docs_ext import figures
-from docs_ext.losses import LOSSES
-from docs_ext.varieties import names_on
+from docs_ext.figures import drawings
+from docs_ext.laboratory.losses import LOSSES
+from docs_ext.names import names_on
 
 from .conftest import ROOT
 
@@ -25,9 +25,9 @@ def numbers(text):
     return [float(one) for one in NUMBER.findall(text.replace("−", "-").replace(",0", "0"))]
 
 
-@pytest.mark.parametrize("name", figures.FIGURES)
+@pytest.mark.parametrize("name", drawings.FIGURES)
 def test_a_table_has_the_numbers_of_its_drawing(name):
-    figure, (head, *rows) = figures.FIGURES[name][0](NAMES[name], {})
+    figure, (head, *rows) = drawings.FIGURES[name][0](NAMES[name], {})
     # What has two points marks something.
     lines = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xydata()) > 2]
     assert len(lines) == len(head) - 1
@@ -49,7 +49,7 @@ def test_the_words_of_a_figure_have_its_numbers():
     for page in (ROOT / "docs").glob("*.md"):
         source = page.read_text(encoding="utf-8")
         for words, url in re.findall(r"!\[(.+)\]\(figure:(.+)\)", source):
-            _, _, table = figures.with_table(url, tuple(names_on(page)), words)
+            _, _, table = drawings.with_table(url, tuple(names_on(page)), words)
             cells = " ".join(cell for row in table for cell in row)
             known = [LOSSES["ravine"].lr, *numbers(url), *numbers(re.sub("<.+?>", " ", cells))]
             for word in re.findall(r"\d+\.\d+", words):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docs_ext.source import ROOT, locate
+from docs_ext.locate import ROOT, locate
 from optimizers import OPTIMIZERS, formula, rule_of
 from optimizers.formula import (
     FormulaError,

@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from docs_ext.laboratory import WORDS, hyperparameters, scripts
-from docs_ext.losses import LOSSES, functions, variables
-from docs_ext.new import slug
-from docs_ext.source import PageError
+from docs_ext.laboratory import programs
+from docs_ext.laboratory.form import WORDS
+from docs_ext.laboratory.losses import LOSSES, functions, variables
+from docs_ext.laboratory.sliders import hyperparameters
+from docs_ext.locate import PageError
+from docs_ext.names import module_name
 from optimizers import OPTIMIZERS
 
 from . import agreement, cases
-from .conftest import ROOT
 
 
 @pytest.mark.parametrize("key", LOSSES)
@@ -44,9 +45,8 @@ def test_a_loss_has_the_slope_of_what_is_drawn_and_its_minima(key):
 
 
 def test_the_laboratory_weighs_little(capsys):
-    files = [*(ROOT / "docs" / "javascripts" / "lab").glob("*.js")]
-    texts = [path.read_bytes() for path in [*files, ROOT / "docs" / "stylesheets" / "lab.css"]]
-    texts += [text.encode() for text in scripts().values()]
+    texts = [path.read_bytes() for path in programs.FILES.values()]
+    texts += [text.encode() for text in programs.printed_scripts().values()]
     size = sum(len(gzip.compress(text)) for text in texts)
     with capsys.disabled():
         print(f"\nThe laboratory, rules included: {size / 1000:.1f} KB compressed")
@@ -85,7 +85,7 @@ def test_the_rules_in_the_browser_agree_over_500_steps(open_page):
               return [name, run];
             })))""",
         [
-            [name, slug(name), settings[name], grads[name].tolist(), begin(name).tolist()]
+            [name, module_name(name), settings[name], grads[name].tolist(), begin(name).tolist()]
             for name in OPTIMIZERS
         ],
     )

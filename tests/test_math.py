@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from docs_ext.search import readable
-from docs_ext.source import PageError
+from docs_ext.locate import PageError
+from docs_ext.search.index import readable
 
 TEX = r"W := W - \alpha \frac{V_{dw}}{\sqrt{S_{dw}} + \epsilon}"
 

@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from docs_ext import rules
-from docs_ext.marks import mark_symbols
-from docs_ext.math import render
-from docs_ext.source import PageError
-from docs_ext.varieties import names_on
+from docs_ext.directives import worked_numbers
+from docs_ext.locate import PageError
+from docs_ext.markdown.formulas import render
+from docs_ext.markdown.symbol_marks import mark_symbols
+from docs_ext.names import names_on, slug
 from optimizers import OPTIMIZERS, rule_of
 
 from .conftest import ROOT
@@ -24,7 +24,7 @@ def tab(site, page: str, section: str, name: str) -> str:
     text = text[text.index(f'<h2 id="{section}">') :]
     labels = re.findall(rf'<label [^>]*for="{section}-([\w-]+)"', text)
     blocks = text.split('<div class="tabbed-block">')
-    return blocks[1 + labels.index(name.lower().replace(" ", "-"))].partition("<h2")[0]
+    return blocks[1 + labels.index(slug(name))].partition("<h2")[0]
 
 
 def latex(page: str) -> list[str]:
@@ -63,10 +63,12 @@ def test_worked_numbers_are_those_of_the_numpy_step(site, name):
     # Before the first iteration a gradient stands only where the rule reads it.
     assert (table["dW"][0] is not None) == rule_of(name).initialize_reads_gradient
     codes = {one.latex: one.code for one in rule_of(name).symbols.values()}
-    param, gradients = rules.start(rule_of(name))
+    param, gradients = worked_numbers.start(rule_of(name))
     state, history = {}, []
-    for grad in gradients[: rules.used(rule_of(name))]:
-        param, state = OPTIMIZERS[name].step(np.asarray(param), grad, state, **rules.OPTIONS)
+    for grad in gradients[: worked_numbers.shown_gradients(rule_of(name))]:
+        param, state = OPTIMIZERS[name].step(
+            np.asarray(param), grad, state, **worked_numbers.OPTIONS
+        )
         history.append({"param": param, **state})
     checked = 0
     for symbol, numbers in table.items():

@@ -10,7 +10,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from fontTools.ttLib import TTFont
 
-from .conftest import ROOT, serve
+from tools.browser import serve
+
+from .conftest import ROOT
 
 COMPRESSED = {".woff2", ".png"}  # already, so that a server sends them as they are
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_ext.varieties import names_on
+from docs_ext.names import names_on
 from optimizers import OPTIMIZERS
 
 from .conftest import ROOT

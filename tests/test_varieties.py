@@ -2,7 +2,7 @@
 
 import pytest
 
-from docs_ext.source import PageError
+from docs_ext.locate import PageError
 
 
 def page(title: str, *labels: str, sections=("Description", "Formula", "Example")) -> str:

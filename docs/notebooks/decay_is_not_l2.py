@@ -15,7 +15,7 @@
 #
 # ## A problem with known answers
 #
-# Two weights, both of which the loss wants to be 1. The first weight's gradient is a hundred times larger than the second's, and each gradient carries noise of three times its own scale, as mini-batches do:
+# Two weights, both of which the loss wants to be 1. The first weight's gradients have a much larger scale $h_1$ than the second's, and each gradient carries noise, 3 times as large as its scale, as mini-batches do:
 #
 # $$dW_i = h_i (W_i - 1 + 3 z), \qquad z \sim \mathcal{N}(0, 1), \qquad h = (10, 0.1)$$
 #
@@ -23,7 +23,7 @@
 #
 # $$W_i = \frac{h_i}{h_i + \lambda}$$
 #
-# so the penalty shrinks the weight with the small gradient to a quarter and leaves the other nearly alone. AdamW divides the gradient by its size, about $3 h_i$, and leaves its decay undivided. The two balance at
+# so the penalty shrinks the weight with the small gradient far more than the other. AdamW divides the gradient by its size, about $3 h_i$, and leaves its decay undivided. The two balance at
 #
 # $$W_i = \frac{1}{1 + 3 \lambda}$$
 #
@@ -70,7 +70,7 @@ for name, path in paths.items():
 #
 # ## Where the two part ways
 
-# %% alt="Two panels, one per weight. With the large gradient, Adam with L2 stays near 1 and AdamW falls to about one half. With the small gradient, Adam with L2 falls to a quarter and AdamW again to about one half."
+# %% alt="Two panels, one per weight. With the large gradient, Adam with L2 stays near 1 and AdamW falls. With the small gradient, AdamW falls to the same height as before, and Adam with L2 far below it."
 import matplotlib.pyplot as plt
 
 order = list(OPTIMIZERS)

@@ -11,11 +11,11 @@
 #
 # A small transformer learns to write Python: character by character, from the source of Python's own standard library. Adam, AdamW and ADOPT train it with four learning rates and five seeds each. `make experiment` made those runs beforehand; this page shows them, and repeats the beginning of three while it is built.
 #
-# یک ترنسفورمر کوچک، نویسه‌به‌نویسه، از متن کتابخانهٔ استاندارد پایتون یاد می‌گیرد. هر یک از Adam، AdamW و ADOPT با چهار نرخ یادگیری و پنج بذر تصادفی آن را آموزش داده است. ابتدای سه اجرا هنگام ساخت این صفحه تکرار می‌شود.
+# یک ترنسفورمر کوچک با متن کتابخانهٔ استاندارد پایتون، نویسه‌به‌نویسه، آموزش می‌بیند. هر یک از Adam، AdamW و ADOPT با چهار نرخ یادگیری و پنج بذر تصادفی آن را آموزش داده است. ابتدای سه اجرا هنگام ساخت این صفحه تکرار می‌شود.
 #
 # ## What was trained
 #
-# Learning rates are constant, without warm-up. AdamW has a decay of 0.1, the others none; all else is each optimizer's default. The loss is measured on a tenth of the text that is kept back.
+# Learning rates are constant, without warm-up. AdamW has a decay of 0.1, the others none; all else is each optimizer's default. The loss is measured on a part of the text that is kept back.
 
 # %%
 import numpy as np
@@ -58,7 +58,7 @@ print(f"{result['date']}; {made_with['machine']}; Python {made_with['python']}, 
 # %% [markdown]
 # ## Three runs, now
 #
-# Each optimizer starts once more, at its best learning rate, with the first seed, and takes the first 100 steps. If this page is built with the Python of the experiment, the text is the same, and its losses have to be the same up to 0.001: another processor rounds otherwise, and first weights disturbed a hundred times as much as by rounding moved no loss by more than 0.0002. A slightly different text makes of the run a sixth seed; it has to lie in the band between the lowest and the highest of the five, or leave it by less than the band is wide. Otherwise the page is not built.
+# Each optimizer starts once more, at its best learning rate, with the first seed, and takes the first 100 steps. If this page is built with the Python of the experiment, the text is the same, and its losses have to be the same up to 0.001: another processor rounds differently. With a slightly different text the run is like one with another seed; it has to lie in the band between the lowest and the highest of the five, or leave it by less than the band is wide. Otherwise the page is not built.
 
 # %%
 torch.set_num_threads(1)
@@ -162,7 +162,7 @@ tabulate(ends)
 #
 # The same script, on a GPU, with a wider and deeper model, more text in each step and three seeds. Whether the order stays, the run says again.
 #
-# روی کارت گرافیک، مدلی بزرگ‌تر با سه بذر تصادفی آموزش دید. این‌که ترتیب بهینه‌سازها همان می‌ماند یا نه، در خط‌های زیر آمده است.
+# روی کارت گرافیک، مدلی بزرگ‌تر با سه بذر تصادفی آموزش دید. اینکه ترتیب بهینه‌سازها همان می‌ماند یا نه، در سطرهای زیر آمده است.
 
 # %%
 on_gpu = experiment.read(experiment.RESULT.with_stem("experiment-gpu"))

@@ -139,7 +139,7 @@ table(by_eps, "ε", eps)
 # %% [markdown]
 # ## What it says
 #
-# Read it with care: one network, one text, one set of first weights; a few hundredths mean nothing. What is larger stands here, and the page is not built if it ceases to be so:
+# Read it with care: one network, one text, one set of first weights; a few hundredths mean nothing. What is larger stands here, and the page is not built if it is no longer true:
 
 # %%
 usual = slice(0, 5)  # learning rates up to 0.03
@@ -164,7 +164,7 @@ assert by_beta2["ADOPT"][-1, 4] > by_beta2["ADOPT"][2, 4] + 0.1, "ADOPT's own β
 # - **The learning rate first.** A tenth of the best one costs more than any choice of $\beta_2$ from 0.9 on.
 # - **$\beta_2$ matters more to ADOPT than to Adam**, most of all where $\alpha$ is large: with 0.03 the default of 0.9999 does worse here than 0.99. With few steps, a long memory remembers the beginning.
 # - **Adam with $\beta_2 = 0.5$ and a large $\alpha$ diverges**; ADOPT only gets worse.
-# - **$\epsilon$ does nothing while it is small** beside the gradients. A large one takes over the division: the step shrinks, and asks for a larger $\alpha$.
+# - **$\epsilon$ does nothing while it is small** beside the gradients. With a large one, $\epsilon$ is most of the divisor: the step shrinks, and needs a larger $\alpha$.
 #
 # !!! info
 #

@@ -1,0 +1,1 @@
+"""Directives: the Markdown in the place of `:::`; `markdown/directives.py` lists their names."""

@@ -1,0 +1,80 @@
+"""`::: name` stands for Markdown that the build writes, so that it cannot be stale."""
+
+import re
+from collections.abc import Callable
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
+from ..directives import (
+    api,
+    comparison,
+    costs,
+    differences,
+    growth,
+    kernel,
+    mutants,
+    other_libraries,
+    references,
+    symbols,
+    worked_numbers,
+)
+from ..laboratory import form
+from ..locate import PageError, locate, page_path
+
+DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S.*?))?\s*$")
+
+# Each takes the page, what stands behind its name, and the lines that stand indented below it.
+DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
+    "compare-optimizers": comparison.compare_optimizers,
+    "cost-table": costs.cost_table,
+    "defaults-that-differ": differences.defaults_that_differ,
+    "differs": differences.differs,
+    "how-others-write-it": other_libraries.how_others_write_it,
+    "kernel": kernel.kernel,
+    "laboratory": form.laboratory,
+    "measured-on": costs.measured_on,
+    "mutants": mutants.mutants,
+    "numpy-steps": api.numpy_steps,
+    "optimizer-classes": api.optimizer_classes,
+    "references": references.references,
+    "scale": growth.scale,
+    "symbols": symbols.symbols,
+    "worked-numbers": worked_numbers.worked_numbers,
+}
+
+
+class DirectivesPreprocessor(Preprocessor):
+    """Replaces each directive, with the lines that stand indented below it, by its Markdown."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        written, rest = [], list(lines)
+        while rest:
+            line = rest.pop(0)
+            match = DIRECTIVE.match(line)
+            if match is None:
+                written.append(line)
+                continue
+            indent, name, argument = match.groups(default="")
+            if name not in DIRECTIVES:
+                raise PageError(
+                    f"{locate(page_path(self.md), line)}: there is no directive `{name}`; "
+                    f"there are: {', '.join(DIRECTIVES)}"
+                )
+            body = []
+            while rest and (rest[0].startswith(f"{indent} ") or not rest[0].strip()):
+                body.append(rest.pop(0))
+            new = DIRECTIVES[name](self.md, argument, body)
+            new = "\n".join([*new, ""]).split("\n")
+            written += [indent + line if line else "" for line in new]
+        return written
+
+
+class DirectivesExtension(Extension):
+    def extendMarkdown(self, md: Markdown) -> None:
+        # After the title (31.5) is read, before fenced code (25) hides what could look like ours.
+        md.preprocessors.register(DirectivesPreprocessor(md), "directives", 31)
+
+
+def makeExtension(**kwargs) -> DirectivesExtension:
+    return DirectivesExtension(**kwargs)

@@ -1,0 +1,84 @@
+"""Entries of the search index: formulas in them are plain text, and pages have weights."""
+
+import re
+import xml.etree.ElementTree as etree
+
+from ..markdown.formulas import RENDERED
+
+NO_WORDS = re.compile(
+    r'<svg.*?</svg>|<div class="tabbed-labels">.*?</div>|<span class="filename">.*?</span>',
+    re.DOTALL,
+)
+TIDY = {
+    r": =": ":=",
+    r" ?, ?": ", ",
+    r"((?:^|[(,=⋅]) ?)− ": r"\1−",  # a sign, not a difference
+    r"(?<=[α-ωϵ])(?=[A-Za-zα-ω])|(?<=_\d)(?=[A-Za-zα-ω])": " ",  # a product
+}
+
+# The weight of a page where several have a word, by its place in the navigation; and the weight of
+# Adam's page, from which the others start.
+BOOST = {"Optimizers": 2, "Choose and train": 1.5, "See it move": 1, "Behind the pages": 0.5}
+FIRST = ("adam.md", 4)
+
+
+def boost(page) -> float:
+    """Return the weight of a page in search."""
+    name, most = FIRST
+    return most if page.file.src_uri == name else BOOST[page.parent.title]
+
+
+def readable(html: str) -> str:
+    """Return a page's HTML as the search index should have it: words, and formulas as text.
+
+    Example:
+        >>> readable('<bdi class="math"><math><mi>W</mi><mo>=</mo><mn>1</mn></math>…</bdi><svg/>')
+        'W = 1<svg/>'
+    """
+    return NO_WORDS.sub(" ", RENDERED.sub(lambda match: escaped(match[2]), html))
+
+
+def escaped(mathml: str) -> str:
+    """Return a formula, given as MathML, in one line of HTML."""
+    text = " ".join(linear(etree.fromstring(mathml)).replace("\u2061", "").split())
+    for pattern, instead in TIDY.items():
+        text = re.sub(pattern, instead, text)
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def linear(element: etree.Element) -> str:
+    """Return a formula, given as MathML, in one line.
+
+    Example:
+        >>> linear(etree.fromstring("<mfrac><msqrt><mi>S</mi></msqrt><mi>n</mi></mfrac>"))
+        '√S / n'
+    """
+    tag = element.tag.rpartition("}")[2]
+    if tag == "annotation":
+        return ""
+    parts = [linear(child) for child in element]
+    match tag:
+        case "mo":
+            text = element.text or ""
+            return f" {text} " if text in "=:=<>≤≥+−⋅/←≈∈×" else text
+        case "msub":
+            return f"{parts[0]}_{parts[1]}"
+        case "msup":
+            return f"{parts[0]}^{grouped(parts[1])}"
+        case "msubsup":
+            return f"{parts[0]}_{parts[1]}^{grouped(parts[2])}"
+        case "mfrac":
+            return f"{grouped(parts[0])} / {grouped(parts[1])}"
+        case "msqrt":
+            return f"√{grouped(''.join(parts))}"
+        case "mtd" | "mspace" | "mtr":
+            return f" {''.join(parts)} "
+        case _:
+            return (element.text or "") + "".join(parts)
+
+
+def grouped(text: str) -> str:
+    """Return a part of a formula, in brackets if it would fall apart before what follows it."""
+    text = text.strip()
+    is_whole = " " not in text or re.fullmatch(r"√?\([^()]*\)", text)
+    return text if is_whole else f"({text})"

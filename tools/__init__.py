@@ -1,0 +1,1 @@
+"""Programs that people run, by `make` or by `python -m tools.NAME`."""

@@ -1,0 +1,81 @@
+"""Changes that change nothing, each with its reason; a change that no check notices has to be here.
+
+An entry is `(optimizer, part, line after the change): reason`. The part is `formula`, `step` or
+`class`; `make mutants` prints the key of a change that went unnoticed.
+"""
+
+EITHER_OR = "δ is 0 or 1, so one of the two lines changes nothing, and they do not meet"
+ANYWHERE = "a number may stand anywhere in a product of matrices"
+EITHER_WAY = "transposed or not, the norm is the same and the iteration gives the transpose"
+IN_MEMORY = "only the last digits depend on the order in memory, which here is the plain one"
+EQUAL = {
+    (
+        "ADOPT",
+        "formula",
+        r"W := W - \alpha \delta \lambda W; dW := dW + (1 - \delta) \lambda W",
+    ): EITHER_OR,
+    (
+        "ADOPT",
+        "formula",
+        r"b := b - \alpha \delta \lambda b; db := db + (1 - \delta) \lambda b",
+    ): EITHER_OR,
+    (
+        "RAdam",
+        "formula",
+        r"\rho_{\infty} = \frac{2}{1 - \beta_2} - 1",
+    ): "where the bound binds, k is 0, and whatever r is, to the power 0 it is 1",
+    (
+        "RAdam",
+        "class",
+        "rho_inf = 2 / (1 - beta2) - 1; "
+        "exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)",
+    ): "the two lines do not meet",
+    (
+        "AMSGrad",
+        "step",
+        "max_exp_avg_sq = np.maximum(exp_avg_sq, max_exp_avg_sq)",
+    ): "the larger of two is the larger of the two in another order",
+    (
+        "AMSGrad",
+        "class",
+        "torch.maximum(exp_avg_sq, max_exp_avg_sq, out=max_exp_avg_sq)",
+    ): "the larger of two is the larger of the two in another order",
+    (
+        "Adamax",
+        "class",
+        "torch.maximum(exp_inf.mul_(beta2), grad.abs().add_(group['eps']), out=exp_inf); "
+        "exp_avg.lerp_(grad, 1 - beta1)",
+    ): "the two lines do not meet",
+    (
+        "NAdam",
+        "class",
+        "param.addcdiv_(exp_avg, denom, value=-lr * mu_next / (1 - mu_product * mu_next)); "
+        "param.addcdiv_(grad, denom, value=-lr * (1 - mu) / (1 - mu_product))",
+    ): "the same sum in another order",
+    (
+        "RAdam",
+        "class",
+        "mean = lr / (1 - beta1 ** step) * exp_avg",
+    ): "the same product in another order",
+    ("Muon", "formula", r"X := a_1 X + (a_3 A + A A a_5) X"): ANYWHERE,
+    (
+        "Muon",
+        "class",
+        "update = update.div(update.norm().clamp(min=group['eps'])); "
+        "if rows > columns: update = update.T",
+    ): EITHER_WAY,
+    (
+        "Muon",
+        "class",
+        "if rows > columns: update = update.T; for _ in range(group['ns_steps']): "
+        "gram = update @ update.T; "
+        "update = update.addmm(gram.addmm(gram, gram, beta=a3, alpha=a5), update, beta=a1)",
+    ): EITHER_WAY,
+    ("Muon", "class", "update = grad.lerp(momentum_buffer, momentum)"): IN_MEMORY,
+    ("Muon", "class", "update = grad.contiguous().lerp(momentum_buffer, momentum)"): IN_MEMORY,
+}
+
+
+def entries_of(name: str) -> dict[tuple[str, str, str], str]:
+    """Return the entries of an optimizer."""
+    return {key: reason for key, reason in EQUAL.items() if key[0] == name}
