@@ -31,7 +31,7 @@ def step_of(rule, variable):
 
 def section(name):
     """The text of an optimizer's formula section."""
-    path = Path(inspect.getfile(OPTIMIZERS[name].step))
+    path = Path(inspect.getfile(OPTIMIZERS[name].optimizer))
     return section_of(path.read_text(encoding="utf-8"), path.name)[0]
 
 
@@ -500,7 +500,9 @@ def test_an_initialize_with_a_gradient_takes_the_first_call():
 def test_a_rule_shows_what_it_is_made_of():
     rule = rule_of("ADOPT")
     assert rule.states == ["exp_avg", "exp_avg_sq"]
-    lines = Path(inspect.getfile(OPTIMIZERS["ADOPT"].step)).read_text(encoding="utf-8").split("\n")
+    lines = (
+        Path(inspect.getfile(OPTIMIZERS["ADOPT"].optimizer)).read_text(encoding="utf-8").split("\n")
+    )
     for one in rule.statements:
         assert one.path == "optimizers/adopt.py"
         assert lines[one.line - 1][one.column - 1 :].startswith(one.latex)
@@ -653,9 +655,8 @@ def test_the_symbols_need_no_extra_and_the_rest_names_it():
         text=True,
         cwd=Path(inspect.getfile(sys.modules["optimizers"])).parents[1],
     )
-    assert run.stdout == "formulas need lark and SymPy: pip install 'optimizers[formula]'\n", (
-        run.stderr
-    )
+    needed = "formulas need lark and SymPy, which the extra `formula` installs\n"
+    assert run.stdout == needed, run.stderr
 
 
 def test_the_reader_knows_neither_torch_nor_the_site():
