@@ -296,7 +296,7 @@ def test_a_wrapper_keeps_an_option_of_its_own_in_the_groups(name):
     check_weights(whole, witness, ROUNDINGS)
 
 
-# Those that tests/test_contract.py does not try.
+# Those that tests/test_contract_state.py does not try.
 SCHEDULES = [
     partial(lr_scheduler.LambdaLR, lr_lambda=lambda step: 0.9**step),
     partial(lr_scheduler.MultiplicativeLR, lr_lambda=lambda step: 0.9),

@@ -1,0 +1,122 @@
+"""Compilers, profilers and graph captures meet the classes as they meet torch.optim's."""
+
+import copy
+import shutil
+from itertools import pairwise
+
+import pytest
+import torch
+import torch._dynamo.testing
+from torch import nn
+
+from tests import cases
+from tests.contract import copies, every_optimizer, feed, label, new, weights
+
+
+def run_compiled(name, groups, backend, first=1, fullgraph=False):
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+    optimizer = new(name, copy.deepcopy(groups))
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    step = optimizer.step
+    if backend:
+        step = torch.compile(step, backend=backend, fullgraph=fullgraph)
+    for time in range(6):
+        for index, (param, grad) in enumerate(zip(params, copies(params), strict=True)):
+            torch.default_generator.manual_seed(100 * time + index)
+            # The first parameter's first gradient may come late.
+            param.grad = torch.randn_like(grad) if index or time >= first else None
+        step()
+    assert not torch._dynamo.utils.counters["graph_break"]
+    return params, [optimizer.state[param] for param in params]
+
+
+@every_optimizer
+def test_the_step_is_one_graph(name):
+    dtypes = torch.float32, torch.bfloat16, torch.complex64
+    dtypes = [dtype for dtype in dtypes if cases.takes_dtype(name, dtype)]
+    groups = [
+        {"params": weights((2, 1), dtype=dtypes[index % len(dtypes)]), **options}
+        for index, options in enumerate([{}, *cases.RICH[name], cases.FAR[name]] * 2)
+    ]
+    eager, compiled = run_compiled(name, groups, None), run_compiled(name, groups, "eager")
+    # A scalar that is a tensor is multiplied and rounded apart from what it is added to.
+    torch.testing.assert_close(compiled, eager, rtol=1e-6, atol=1e-7)
+
+
+@every_optimizer
+def test_the_step_is_one_graph_with_a_tensor_lr_which_may_change(name):
+    params, expected = weights(), weights()
+    torch.compiler.reset()
+    optimizer = new(name, params, lr=torch.tensor(0.1))
+    plain = new(name, expected, lr=torch.tensor(0.1))
+    counter = torch._dynamo.testing.CompileCounter()
+    optimizer.step = torch.compile(optimizer.step, backend=counter)
+    for time in range(6):
+        for whose in (optimizer, plain):
+            feed(whose, [time])
+            whose.param_groups[0]["lr"].mul_(0.8)
+    assert counter.frame_count == 2  # one graph makes the state, the other goes on
+    torch.testing.assert_close(params, expected, rtol=1e-6, atol=1e-7)
+
+
+@every_optimizer
+@pytest.mark.skipif(not shutil.which("g++"), reason="inductor needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # when inductor is imported
+def test_the_step_compiles_to_equal_results(name):
+    groups = [{"params": weights(), **cases.having(name, weight_decay=0.1)}]
+    # Each graph takes a C++ compiler seconds: one makes the states, the other goes on.
+    eager = run_compiled(name, groups, None, first=0)
+    compiled = run_compiled(name, groups, "inductor", first=0, fullgraph=True)
+    # A compiler may contract a product and a sum into one rounding.
+    torch.testing.assert_close(compiled, eager, rtol=1e-5, atol=1e-6)
+
+
+@every_optimizer
+def test_a_profiler_sees_the_step_by_name(name):
+    optimizer = new(name, weights())
+    feed(optimizer, range(1))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        optimizer.step()
+        optimizer.zero_grad()
+    events = [event.key for event in profile.key_averages()]
+    assert events.count(f"Optimizer.step#{label(name)}.step") == 1
+    assert events.count(f"Optimizer.zero_grad#{label(name)}.zero_grad") == 1
+
+
+@every_optimizer
+def test_a_graph_capture_is_refused(name, monkeypatch):
+    # No GPU here: only what the CUDA runtime would answer during a capture is pretended.
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    optimizer = new(name, weights())
+    with pytest.raises(
+        RuntimeError, match=rf"^{label(name)} cannot be captured: use torch\.compile"
+    ):
+        optimizer.step()
+
+
+@every_optimizer
+def test_it_trains_a_network_and_prints_its_options(name):
+    def losses(lr):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+        x = torch.randn(64, 4)
+        y = x[:, :1] * x[:, 1:2]
+        params = [param for param in model.parameters() if cases.takes(name, param)]
+        optimizer = new(name, params, lr=lr)
+        for _ in range(400):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            yield loss.item()
+        assert repr(optimizer).startswith(f"{label(name)} (\nParameter Group 0\n")
+        assert f"    lr: {lr}\n" in repr(optimizer)
+
+    # What divides by the gradient's size needs a small learning rate, what does not a large one.
+    for found in map(list, map(losses, (0.001, 0.002, 0.003, 0.01, 0.1, 0.3))):
+        falls = all(later < earlier for earlier, later in pairwise(found[50::50]))
+        if falls and found[-1] < 0.2 * found[0]:
+            return
+    pytest.fail(f"trains with none of these learning rates; the last losses are {found[-3:]}")
