@@ -2,13 +2,13 @@
 
 import copy
 import shutil
-from itertools import pairwise
 
 import pytest
 import torch
 import torch._dynamo.testing
 from torch import nn
 
+from optimizers import OPTIMIZERS
 from tests import cases
 from tests.contract import copies, every_optimizer, feed, label, new, weights
 
@@ -96,27 +96,48 @@ def test_a_graph_capture_is_refused(name, monkeypatch):
         optimizer.step()
 
 
-@every_optimizer
-def test_it_trains_a_network_and_prints_its_options(name):
-    def losses(lr):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
-        x = torch.randn(64, 4)
-        y = x[:, :1] * x[:, 1:2]
-        params = [param for param in model.parameters() if cases.takes(name, param)]
-        optimizer = new(name, params, lr=lr)
-        for _ in range(400):
-            optimizer.zero_grad()
-            loss = nn.functional.mse_loss(model(x), y)
-            loss.backward()
-            optimizer.step()
-            yield loss.item()
-        assert repr(optimizer).startswith(f"{label(name)} (\nParameter Group 0\n")
-        assert f"    lr: {lr}\n" in repr(optimizer)
+def losses_of_training(name, step):
+    """The losses of a small network whose parameters a function moves."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1)).double()
+    x = torch.randn(64, 4, dtype=torch.float64)
+    y = x[:, :1] * x[:, 1:2]
+    params = [param for param in model.parameters() if cases.takes(name, param)]
+    step, found = step(params), []
+    for _ in range(150):
+        model.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        step()
+        found.append(loss.item())
+    return found
 
-    # What divides by the gradient's size needs a small learning rate, what does not a large one.
-    for found in map(list, map(losses, (0.001, 0.002, 0.003, 0.01, 0.1, 0.3))):
-        falls = all(later < earlier for earlier, later in pairwise(found[50::50]))
-        if falls and found[-1] < 0.2 * found[0]:
-            return
-    pytest.fail(f"trains with none of these learning rates; the last losses are {found[-3:]}")
+
+@every_optimizer
+def test_it_trains_a_network_as_its_numpy_step_does(name):
+    def by_class(params):
+        return new(name, params, lr=0.01).step
+
+    def by_hand(params):
+        states = [{} for _ in params]
+
+        def step():
+            for param, state in zip(params, states, strict=True):
+                value, grad = param.detach().numpy(), param.grad.numpy()
+                moved, kept = OPTIMIZERS[name].step(value, grad, state, lr=0.01)
+                state.update(kept)
+                param.data.copy_(torch.from_numpy(moved))
+
+        return step
+
+    found, expected = (losses_of_training(name, step) for step in (by_class, by_hand))
+    # Without kinks, 150 steps amplify roundings of float64 to less than this.
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert found[-1] < found[0]
+
+
+@every_optimizer
+def test_its_options_are_printed(name):
+    optimizer = new(name, weights(), lr=0.03)
+    assert repr(optimizer).startswith(f"{label(name)} (\nParameter Group 0\n")
+    assert "    lr: 0.03\n" in repr(optimizer)
