@@ -117,7 +117,7 @@ class Muon(Optimizer):
         adjust_lr_fn: "original", which is the scale of the formula; None means the same.
         ns_dtype: the dtype of the iteration, a floating one; None for the parameter's, float32 at least.
         maximize: climb instead of descend.
-        fused: False or None; True is refused, since no kernel takes whole matrices.
+        fused: None multiplies small matrices of one shape together, False one after the other; True is refused, since no kernel takes whole matrices.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
@@ -233,7 +233,8 @@ class Muon(Optimizer):
     def _step_plainly(self, params: list[Tensor], group: dict[str, Any]) -> None:
         stacks: dict[Any, list[Tensor]] = {}
         for param in params:
-            together = type(param) in (Tensor, Parameter) and param.numel() <= TOGETHER
+            ordinary = type(param) in (Tensor, Parameter)
+            together = ordinary and group["fused"] is not False and param.numel() <= TOGETHER
             kind = (param.shape, param.dtype, param.device) if together else id(param)
             stacks.setdefault(kind, []).append(param)
         for stack in stacks.values():
