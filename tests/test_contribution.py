@@ -18,6 +18,8 @@ from tools.scaffold import Refused, plan
 from . import cases
 from .conftest import ROOT, build, copy_project
 
+pytestmark = pytest.mark.every
+
 TITLES = {page: names_on(page) for page in sorted((ROOT / "docs").glob("*.md"))}
 
 

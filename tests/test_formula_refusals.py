@@ -4,6 +4,8 @@ import pytest
 
 from optimizers.formula import FormulaError, read
 
+pytestmark = pytest.mark.every
+
 # A rule that reads; each case replaces one piece of it.
 RULE = r"""Initialize: $V_{dw} = 0$
 
