@@ -199,6 +199,17 @@ def convert():
     return convert
 
 
+def drawn(page, frames: int = 2) -> None:
+    """Wait until a page has drawn some frames: what it was told before has happened by then."""
+    page.evaluate(
+        """async frames => {
+            while (frames--) await new Promise(done => requestAnimationFrame(done));
+            await new Promise(done => setTimeout(done));
+        }""",
+        frames,
+    )
+
+
 # How many cases of a test the quick run has.
 SAMPLE = 6
 

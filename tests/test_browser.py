@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from docs_ext.names import names_on, tab_id
 from optimizers import rule_of
 
-from .conftest import ROOT
+from .conftest import ROOT, drawn
 from .test_snippets import title
 
 FILES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("notebooks/*.py")])
@@ -145,7 +145,8 @@ def test_a_link_into_a_page_lands_there_and_stays(open_page, place):
         const top = (place.labels?.[0] ?? place).getBoundingClientRect().top;
         return 0 <= top && top < innerHeight;
     }}"""
-    page.wait_for_timeout(500)  # what is near has been made and laid out
+    page.wait_for_function(landed)
+    drawn(page, 30)  # what is near has been made and laid out
     assert page.evaluate(landed)
 
 

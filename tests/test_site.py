@@ -12,7 +12,7 @@ from fontTools.ttLib import TTFont
 
 from tools.browser import serve
 
-from .conftest import ROOT
+from .conftest import ROOT, drawn
 
 COMPRESSED = {".woff2", ".png"}  # already, so that a server sends them as they are
 
@@ -178,9 +178,10 @@ def test_the_page_of_adam_is_light(browser, address, capsys):
 def test_the_search_engine_comes_with_the_first_word(open_page):
     page, loaded = open_page("symbols/"), []
     page.wait_for_load_state("networkidle")
-    page.context.on("response", lambda one: loaded.append(one.url.rpartition("/")[2]))
+    page.context.on("request", lambda one: loaded.append(one.url.rpartition("/")[2]))
     page.keyboard.press("/")
-    page.wait_for_timeout(300)
+    page.wait_for_function("document.activeElement.matches('.md-search__input')")
+    drawn(page)
     assert loaded == []
     page.keyboard.type("AdamW", delay=10)
     page.locator(".md-search-result__link h1", has_text="Adam {AdamW}").first.wait_for()
