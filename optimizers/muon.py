@@ -216,13 +216,28 @@ class Muon(Optimizer):
 
     def update(self, param, grad, state, group):
         direction = self.direction(grad, state, group)
-        self.move(param, orthogonalized(direction, group), group)
+        self.move(param, self.orthogonalized(direction, group), group)
 
     def direction(self, grad, state, group):
         """The momentum, one step ahead, in the dtype of the iteration."""
         momentum = group["momentum"]
         momentum_buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)
         return grad.lerp(momentum_buffer, momentum).to(group["ns_dtype"] or grad.dtype).contiguous()
+
+    @staticmethod
+    def orthogonalized(update, group):
+        """Apply the Newton–Schulz iteration to a matrix, or to each of a stack of matrices."""
+        rows, columns = update.shape[-2:]
+        # The same the other way round, with smaller products.
+        update = update.mT if rows > columns else update
+        update = update / update.norm(dim=(-2, -1), keepdim=True).clamp(min=group["eps"])
+        a1, a3, a5 = group["ns_coefficients"]
+        add_product = torch.addmm if update.ndim == 2 else torch.baddbmm
+        for _ in range(group["ns_steps"]):
+            gram = update @ update.mT
+            polynomial = add_product(gram, gram, gram, beta=a3, alpha=a5)
+            update = add_product(update, polynomial, update, beta=a1)
+        return update.mT if rows > columns else update
 
     def move(self, param, update, group):
         """Decay a matrix and add its step."""
@@ -248,22 +263,7 @@ class Muon(Optimizer):
                 continue
             works, grads, states = zip(*(self._begin(param, group) for param in stack), strict=True)
             directions = map(self.direction, grads, states, [group] * len(stack))
-            updates = orthogonalized(torch.stack(list(directions)), group)
+            updates = self.orthogonalized(torch.stack(list(directions)), group)
             for param, work, update in zip(stack, works, updates, strict=True):
                 self.move(work, update, group)
                 self._end(param, work)
-
-
-def orthogonalized(update, group):
-    """Apply the Newton–Schulz iteration to a matrix, or to each of a stack of matrices."""
-    rows, columns = update.shape[-2:]
-    # The same the other way round, with smaller products.
-    update = update.mT if rows > columns else update
-    update = update / update.norm(dim=(-2, -1), keepdim=True).clamp(min=group["eps"])
-    a1, a3, a5 = group["ns_coefficients"]
-    add_product = torch.addmm if update.ndim == 2 else torch.baddbmm
-    for _ in range(group["ns_steps"]):
-        gram = update @ update.mT
-        polynomial = add_product(gram, gram, gram, beta=a3, alpha=a5)
-        update = add_product(update, polynomial, update, beta=a1)
-    return update.mT if rows > columns else update

@@ -71,8 +71,8 @@ IN_A_PAGE = {
     ),
     "no tabs under a section": (
         "adam.md",
-        "# Adam {AdamW} {ADOPT}\n\n## Description",
-        "# Adam {AdamW} {ADOPT}\n\n## Descriptions",
+        "\n\n## Description\n",
+        "\n\n## Descriptions\n",
         ["no tabs under: Description", "Give each a section"],
     ),
     "open tab": ("adam.md", '=== "AdamW"', '=== "AdamW', ['=== "NAME"', "quotes"]),

@@ -55,6 +55,8 @@ def ours(name, **flags):
 
 def theirs(name):
     """The same of the witness, which need not know what a closure is, but is given one."""
+    if name not in cases.WITNESSES:
+        return ours(name)  # only resuming can be looked at
     make = partial(cases.WITNESSES[name], **cases.RICH[name][0])
     if "closure" in inspect.signature(make.func.step).parameters:
         return make
@@ -233,7 +235,7 @@ def test_a_loop_resumes_to_the_bit_and_ends_where_the_witness_does(name, loop, b
     make, tolerance = (ours(name, fused=False), 0) if bf16 else (ours(name), ROUNDINGS)
     whole = loop(name, make, tmp_path, bf16, resume=False)
     check_resumed(whole, loop(name, make, tmp_path, bf16, resume=True))
-    if not bf16 or name in cases.ORIGINALS:
+    if name in (cases.ORIGINALS if bf16 else cases.WITNESSES):
         witness = loop(name, theirs(name), tmp_path / "theirs", bf16, resume=False)
         check_weights(whole, witness, tolerance)
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from fontTools.ttLib import TTFont
 
+from docs_ext.names import names_on, write_title
 from tools.browser import serve
 
 from .conftest import ROOT, drawn
@@ -103,12 +104,13 @@ def test_the_markdown_of_each_page_stands_beside_it(site, sources):
         # A formula or a program stands there as it is; a page's link leads to a page.
         assert not re.search(r"\]\([^):]+\.(md|py)[)#]", text)
     adam = (site / "adam" / "index.html.md").read_text(encoding="utf-8")
-    assert adam.startswith("# Adam {AdamW} {ADOPT}\n")
+    names = names_on(ROOT / "docs" / "adam.md")
+    assert adam.startswith(f"{write_title(names)}\n")
     assert r"$V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) dW$" in adam
     assert "optimizer = torch.optim.Adam(" in adam
     # So do a figure's words and numbers.
-    assert "    Figure: Paths of Adam, AdamW and ADOPT down" in adam
-    assert re.search(r"^    \| Iteration \| Adam \| AdamW \| ADOPT \|$", adam, re.MULTILINE)
+    assert "    Figure: Paths of Adam, " in adam
+    assert f"\n    | Iteration | {' | '.join(names)} |\n" in adam
 
 
 def test_licences_are_told(site):
@@ -171,7 +173,8 @@ def test_the_page_of_adam_is_light(browser, address, capsys):
     with capsys.disabled():
         print(f"\nAdam's page: {total:.1f} KB compressed, {own:.1f} KB of it scripts of ours")
     assert {"/adam/", "/stylesheets/all.css", "/javascripts/varieties.js"} <= weights.keys()
-    assert total <= 160
+    # Three variants weigh 160 KB; each adds its tabs, its row in tables and its path in figures.
+    assert total <= 100 + 20 * len(names_on(ROOT / "docs" / "adam.md"))
     assert own <= 15
 
 

@@ -11,8 +11,7 @@ import re
 
 import numpy as np
 
-from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step, rule_of
 
 from ..figures import drawings
 from ..laboratory.losses import LOSSES, functions

@@ -7,8 +7,7 @@ from pathlib import Path
 from docs_ext.locate import ROOT
 from docs_ext.names import module_name
 from docs_ext.stamps import stamp
-from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, rule_of
 from tests import agreement
 
 from .equal import entries_of
