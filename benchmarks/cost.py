@@ -322,7 +322,7 @@ fused = json.loads(sys.argv[1])
 torch.manual_seed(0)
 params = [torch.randn(10_000, requires_grad=True) for _ in range(100)]
 optimizer, times = AdamW(params, fused=fused), []
-for step in range(50):
+for step in range(STEPS):
     for param in params:
         param.grad = torch.randn(10_000)
     begin = time.perf_counter()
@@ -333,17 +333,22 @@ print(json.dumps([times[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss *
 """
 
 
+STARTED = 50
+
+
 def starting():
     """The cost of a first kernel: seconds with an empty cache and with a full one, and memory."""
     with tempfile.TemporaryDirectory() as folder:
         cold, runs = {**os.environ, "XDG_CACHE_HOME": folder, "NUMBA_CACHE_DIR": folder}, {}
         for how, fused in (("plain", False), ("cold", None), ("warm", None)):
             weights = Path(folder) / f"{how}.pt"
-            command = [sys.executable, "-c", STARTING, json.dumps(fused), str(weights)]
+            program = STARTING.replace("STEPS", str(STARTED))
+            command = [sys.executable, "-c", program, json.dumps(fused), str(weights)]
             done = subprocess.run(command, env=cold, text=True, capture_output=True, check=True)
             runs[how] = json.loads(done.stdout), torch.cat(torch.load(weights))
     (plain, memory), expected = runs["plain"]
     return {
+        "steps": STARTED,
         "plain_milliseconds": round(1e3 * plain, 2),
         "cold_seconds": round(runs["cold"][0][0], 2),
         "warm_seconds": round(runs["warm"][0][0], 2),
