@@ -215,17 +215,17 @@ class Muon(Optimizer):
             raise ValueError(f"ns_dtype must be a floating dtype: {dtype}")
 
     def update(self, param, grad, state, group):
-        direction = self.direction(grad, state, group)
-        self.move(param, self.orthogonalized(direction, group), group)
+        direction = self._direction(grad, state, group)
+        self._move(param, self._orthogonalized(direction, group), group)
 
-    def direction(self, grad, state, group):
+    def _direction(self, grad, state, group):
         """The momentum, one step ahead, in the dtype of the iteration."""
         momentum = group["momentum"]
         momentum_buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)
         return grad.lerp(momentum_buffer, momentum).to(group["ns_dtype"] or grad.dtype).contiguous()
 
     @staticmethod
-    def orthogonalized(update, group):
+    def _orthogonalized(update, group):
         """Apply the Newton–Schulz iteration to a matrix, or to each of a stack of matrices."""
         rows, columns = update.shape[-2:]
         # The same the other way round, with smaller products.
@@ -239,7 +239,7 @@ class Muon(Optimizer):
             update = add_product(update, polynomial, update, beta=a1)
         return update.mT if rows > columns else update
 
-    def move(self, param, update, group):
+    def _move(self, param, update, group):
         """Decay a matrix and add its step."""
         lr, (rows, columns) = group["lr"], param.shape
         param.mul_(1 - lr * group["weight_decay"])
@@ -262,8 +262,8 @@ class Muon(Optimizer):
                 super()._step_plainly(stack, group)
                 continue
             works, grads, states = zip(*(self._begin(param, group) for param in stack), strict=True)
-            directions = map(self.direction, grads, states, [group] * len(stack))
-            updates = self.orthogonalized(torch.stack(list(directions)), group)
+            directions = map(self._direction, grads, states, [group] * len(stack))
+            updates = self._orthogonalized(torch.stack(list(directions)), group)
             for param, work, update in zip(stack, works, updates, strict=True):
-                self.move(work, update, group)
+                self._move(work, update, group)
                 self._end(param, work)

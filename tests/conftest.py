@@ -235,8 +235,10 @@ def optimizers_of(item) -> set[str]:
 
 def sampled(items: list) -> list:
     """The cases of the quick run: a seeded sample of each test, of as many optimizers as can be."""
-    cases = {}
+    cases: dict[str, list] = {}
     for item in items:
+        if item.get_closest_marker("full"):
+            continue
         every = item.get_closest_marker("every") or isinstance(item, pytest.DoctestItem)
         cases.setdefault(item.nodeid if every else item.nodeid.partition("[")[0], []).append(item)
     kept = set()

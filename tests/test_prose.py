@@ -18,6 +18,7 @@ from docs_ext.directives import values
 from docs_ext.figures import drawings
 from docs_ext.laboratory.losses import LOSSES
 from docs_ext.locate import PageError, locate
+from docs_ext.markdown import values as value_syntax
 from docs_ext.names import names_on
 from optimizers import OPTIMIZERS
 
@@ -235,7 +236,7 @@ def test_a_value_is_put_in_in_the_digits_of_its_block(convert):
     ],
 )
 def test_a_value_that_is_not_there_is_told_with_its_line(written, words, convert, monkeypatch):
-    monkeypatch.setattr(values, "page_path", lambda md: Path(__file__))
+    monkeypatch.setattr(value_syntax, "page_path", lambda md: Path(__file__))
     line = locate(Path(__file__), written)
     with pytest.raises(PageError, match=rf"^{line}: .*{words}"):
         convert(written)
