@@ -6,8 +6,10 @@ export NO_MKDOCS_2_WARNING := 1
 unexport PYTHONDONTWRITEBYTECODE
 VENDOR := docs/vendor/katex/katex.min.css
 
-# What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
-ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
+# `make test` runs a seeded sample of each test's cases, with FULL=1 all of them. With ONLY=lion it
+# runs all tests of one optimizer: first those that CONTRIBUTING goes through, in its order.
+PYTEST := python -m pytest $(if $(FULL),--full)
+FIRST := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
 .PHONY: serve build test new snippets mutants ecosystem bench bench-site experiment audit audit-deps screenshots setup
 
@@ -22,7 +24,8 @@ build: setup
 test: setup
 	ruff check .
 	ruff format --check .
-	python -m pytest $(if $(ONLY),-x -k "$(ONLY)" $(ONE),--numprocesses auto --dist worksteal)
+	$(if $(ONLY),$(PYTEST) -x -k "$(ONLY)" $(FIRST))
+	$(PYTEST) --numprocesses auto --dist worksteal $(if $(ONLY),-k "$(ONLY)" $(addprefix --ignore=,$(FIRST)))
 
 # make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup
