@@ -7,8 +7,10 @@ unexport PYTHONDONTWRITEBYTECODE
 VENDOR := docs/vendor/katex/katex.min.css
 INSTALL := python -m pip install --quiet --no-compile --constraint constraints.txt --editable
 
-# What `make test ONLY=lion` runs: the checks of one optimizer alone, in the order of CONTRIBUTING.
-ONE := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
+# `make test` runs a seeded sample of each test's cases, with FULL=1 all of them. With ONLY=lion it
+# runs all tests of one optimizer: first those that CONTRIBUTING goes through, in its order.
+PYTEST := python -m pytest $(if $(FULL),--full)
+FIRST := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
 .PHONY: serve build test new snippets mutants ecosystem bench bench-site experiment audit audit-deps screenshots setup pages dist pins
 # Two installations at once into one environment would break it.
@@ -25,8 +27,9 @@ build: pages
 test: setup
 	ruff check .
 	ruff format --check .
-	mypy
-	python -m pytest $(if $(ONLY),-x -k "$(ONLY)" $(ONE),--numprocesses auto --dist worksteal)
+	$(if $(ONLY),,mypy)
+	$(if $(ONLY),$(PYTEST) -x -k "$(ONLY)" $(FIRST))
+	$(PYTEST) --numprocesses auto --dist worksteal $(if $(ONLY),-k "$(ONLY)" $(addprefix --ignore=,$(FIRST)))
 
 # make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup

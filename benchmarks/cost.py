@@ -3,8 +3,8 @@
     make bench
     python -m benchmarks.cost --device cuda
 
-Steps of one algorithm are measured in turn, in one process, and the median of each is kept: what
-else the machine does meets all of them alike. What is measured on a GPU goes to a file of its own.
+Steps of an algorithm are measured in turn, in one process, and the median of each is kept, so that
+other work on the machine disturbs all of them alike. Results on a GPU go to a file of their own.
 """
 
 import argparse
@@ -32,19 +32,19 @@ import pytorch_optimizer
 import torch
 from tqdm import tqdm
 
-from optimizers import OPTIMIZERS, Muon
+from optimizers import OPTIMIZERS, Muon, rule_of
 from optimizers._kernels import launch, layout
 from optimizers._kernels.printing import printed
-from optimizers.formula import read, rule_of
+from optimizers.formula import read
 
 RESULTS = Path(__file__).parent / "results"
 TURNS = 9
-# Tensors, and elements of each: a model of 30 million parameters, and many small tensors.
+# Numbers of tensors and shapes: a model of 30 million parameters, and many small tensors.
 CASES = {"large": (100, (300_000,)), "small": (500, (1000,))}
-# How cost grows: parameters in all, in 100 tensors.
+# Numbers of parameters in 100 tensors, to see how cost grows.
 SIZES = [10**4, 10**5, 10**6, 10**7, 10**8]
 GROWING = ("Adam", "ADOPT")
-# On a GPU, a model of a thousand million, and those whose states its memory holds at once.
+# A model of a thousand million parameters for a GPU, and the classes whose states fit its memory.
 HUGE = (100, (10_000_000,))
 LARGEST = {
     "Adam": [("here", "fused"), ("torch.optim", "fused"), ("torch.optim", "foreach")],
@@ -53,7 +53,7 @@ LARGEST = {
 }
 # Weight matrices of hidden layers for Muon, 12.6 million parameters, and few of its slow steps.
 MATRICES = (24, (512, 1024))
-# A step that moves as many bytes as one that keeps so many values, and only adds.
+# Steps that move the bytes of 0, 1, 2 and 3 states, and only add.
 FLOORS = [
     "$W := W + dW$",
     "$V_{dw} = V_{dw} + dW$, $W := W + V_{dw}$",
@@ -62,7 +62,7 @@ FLOORS = [
     r"$S_{dw}^{\text{max}} = S_{dw}^{\text{max}} + dW$, "
     r"$W := W + V_{dw} + S_{dw} + S_{dw}^{\text{max}}$",
 ]
-# The states above.
+# The first lines of those states.
 STATES = ["$V_{dw} = 0$", "$S_{dw} = 0$", r"$S_{dw}^{\text{max}} = 0$"]
 START = "Initialize: {}\n\n"
 
@@ -77,10 +77,10 @@ def timm_adopt():
 
 
 def contenders(device):
-    """By algorithm: whose class, how it computes on a device, what makes it of parameters."""
+    """For each algorithm, rows of: whose class, how it computes, its maker, given parameters."""
     found = {}
     for name, entry in OPTIMIZERS.items():
-        # What a matrix costs does not follow from how many numbers it has.
+        # The cost of a matrix does not follow from its number of elements.
         if rule_of(name).elementwise:
             found[name] = [
                 ("here", how, partial(entry.optimizer, lr=1e-3, fused=how == "fused"))
@@ -183,13 +183,13 @@ def parameters(tensors, shape, device):
 
 
 def wait(device):
-    """Until a device has done what it was told to."""
+    """Wait until a device has finished its work."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 def peak(step, device):
-    """The most memory, in bytes, that a step takes beside what is there already."""
+    """The peak memory, in bytes, that a step takes in addition to the memory in use."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -201,7 +201,7 @@ def peak(step, device):
         return int(status.read_text().partition(f"{name}:")[2].split()[0])
 
     try:
-        ctypes.CDLL(None).malloc_trim(0)  # what was freed before is not to be used again unseen
+        ctypes.CDLL(None).malloc_trim(0)  # freed memory goes back, so that its reuse is counted
         Path("/proc/self/clear_refs").write_text("5")  # from here on the peak is counted anew
         before = kilobytes("VmRSS")
         step()
@@ -211,14 +211,14 @@ def peak(step, device):
 
 
 def measure(rows, tensors, shape, states, device):
-    """The contenders of one algorithm, in turn.
+    """Measure the contenders of an algorithm, in turn.
 
     Args:
-        rows: whose, how, what makes one.
+        rows: whose class, how it computes, its maker.
         tensors: how many parameters.
         shape: the shape of each.
-        states: how many values the algorithm keeps for each number.
-        device: where, "cpu" or "cuda".
+        states: the number of values that the algorithm keeps for each element.
+        device: "cpu" or "cuda".
 
     Returns:
         A row of results for each, the floor's last.
@@ -232,7 +232,7 @@ def measure(rows, tensors, shape, states, device):
         for _ in range(3):  # makes the state, compiles, finds its memory
             optimizer.step()
         extra.append(peak(optimizer.step, device))
-    # On a GPU it is the calls that take the time, whatever their tensors' size.
+    # Calls take most of the time on a GPU, so the size of the tensors does not matter.
     repeats = 5 if device == "cuda" else max(1, min(50, 2_000_000 // (tensors * elements)))
     for _ in range(TURNS):
         for index, (_, _, optimizer) in enumerate(running):
@@ -262,14 +262,14 @@ def measure(rows, tensors, shape, states, device):
 
 
 def state_bytes(optimizer, elements):
-    """The bytes of state for each number."""
+    """The bytes of state for each element."""
     values = [value for state in optimizer.state.values() for value in state.values()]
     held = [one for one in values if isinstance(one, torch.Tensor) and one.dim()]
     return round(sum(one.nbytes for one in held) / elements, 3)
 
 
 def machine(device):
-    """What it was measured on."""
+    """The machine of the measurement."""
     if device == "cuda":
         card = torch.cuda.get_device_properties(0)
         return {
@@ -289,14 +289,14 @@ def machine(device):
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gigabytes": round(memory / 2**30),
-        # How much else was going on, in programs that wanted a core.
+        # The number of programs that wanted a core.
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
 
 
 def plan(found, device):
-    """What is measured: the case, the algorithm, tensors, the shape of each, the contenders."""
+    """The measurements: case, algorithm, number of tensors, shape of each, contenders."""
     for case, sizes in CASES.items():
         for name, rows in found.items():
             yield case, name, *sizes, rows
@@ -313,8 +313,8 @@ def plan(found, device):
             yield "grow", name, 100, (size // 100,), [row for row in found[name] if row[0] in whose]
 
 
-# What the default changes for a user who has Numba: a program with AdamW on the plain path or by
-# the kernel prints the seconds of its first two steps, its memory, and a digest of its weights.
+# A program with AdamW on the plain path or by the kernel, which a user with Numba gets by default:
+# prints the seconds of its second step and its memory, and saves its weights.
 STARTING = """
 import json, resource, sys, time, torch
 from optimizers import AdamW
@@ -322,7 +322,7 @@ fused = json.loads(sys.argv[1])
 torch.manual_seed(0)
 params = [torch.randn(10_000, requires_grad=True) for _ in range(100)]
 optimizer, times = AdamW(params, fused=fused), []
-for step in range(50):
+for step in range(STEPS):
     for param in params:
         param.grad = torch.randn(10_000)
     begin = time.perf_counter()
@@ -333,17 +333,22 @@ print(json.dumps([times[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss *
 """
 
 
+STARTED = 50
+
+
 def starting():
-    """What a kernel costs once: seconds from an empty cache and from a full one, and memory."""
+    """The cost of a first kernel: seconds with an empty cache and with a full one, and memory."""
     with tempfile.TemporaryDirectory() as folder:
         cold, runs = {**os.environ, "XDG_CACHE_HOME": folder, "NUMBA_CACHE_DIR": folder}, {}
         for how, fused in (("plain", False), ("cold", None), ("warm", None)):
             weights = Path(folder) / f"{how}.pt"
-            command = [sys.executable, "-c", STARTING, json.dumps(fused), str(weights)]
+            program = STARTING.replace("STEPS", str(STARTED))
+            command = [sys.executable, "-c", program, json.dumps(fused), str(weights)]
             done = subprocess.run(command, env=cold, text=True, capture_output=True, check=True)
             runs[how] = json.loads(done.stdout), torch.cat(torch.load(weights))
     (plain, memory), expected = runs["plain"]
     return {
+        "steps": STARTED,
         "plain_milliseconds": round(1e3 * plain, 2),
         "cold_seconds": round(runs["cold"][0][0], 2),
         "warm_seconds": round(runs["warm"][0][0], 2),

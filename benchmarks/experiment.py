@@ -1,4 +1,4 @@
-"""Train a small transformer with several optimizers: what `make experiment` runs.
+"""Trains a small transformer with several optimizers; `make experiment` runs it.
 
 The model learns to predict the next character of the standard library's source. Each optimizer
 runs at each learning rate with each seed; a run that is finished stands in the file and is not
@@ -32,7 +32,7 @@ from tqdm import tqdm
 from optimizers import OPTIMIZERS
 
 RESULT = Path(__file__).with_suffix(".json")
-# What an optimizer is given beside the learning rate; the rest is its default.
+# Options besides the learning rate; the others have their defaults.
 OPTIONS = {"Adam": {}, "AdamW": {"weight_decay": 0.1}, "ADOPT": {}}
 LEARNING_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 # Single files in every Python from 3.11 on, on every system.
@@ -58,7 +58,7 @@ SETTINGS = {
 
 
 class ExperimentError(Exception):
-    """A result that cannot be used, told without a traceback."""
+    """A result that cannot be used, reported without a traceback."""
 
 
 @cache
@@ -66,7 +66,7 @@ def corpus() -> tuple[Tensor, int]:
     """Return the source of MODULES as a tensor of characters, and how many there are."""
     folder = Path(get_path("stdlib"))
     text = "".join((folder / f"{name}.py").read_text(encoding="utf-8") for name in MODULES)
-    # What is not ASCII, some names of authors, counts as one character.
+    # Letters outside ASCII, in names of authors, count as the same character.
     codes = np.frombuffer(text.encode("ascii", "replace"), np.uint8)
     letters, numbers = np.unique(codes, return_inverse=True)
     return torch.from_numpy(numbers), len(letters)
@@ -113,7 +113,7 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
         run: an optimizer of OPTIONS, a learning rate, a seed.
 
     Returns:
-        The run: what it was, and its losses on text that it did not learn from, in nats per
+        The run: its identity, and its losses on text that it did not learn from, in nats per
         character, before the first and after every `every` steps; None where not finite.
     """
     name, lr, seed = run
@@ -166,7 +166,7 @@ def runs(settings: dict) -> list[tuple[str, float, int]]:
 
 
 def circumstances(settings: dict) -> dict:
-    """With what an experiment runs; runs of other circumstances are not mixed with its own."""
+    """The machine and the versions of an experiment; runs of others are not mixed with its own."""
     on_gpu = settings["device"].startswith("cuda")
     vectors = torch.backends.cpu.get_cpu_capability()
     return {
@@ -217,7 +217,7 @@ def missing(result: dict) -> list[tuple[str, float, int]]:
 
 
 def write(path: Path, result: dict) -> None:
-    """Replace a result in one go: whoever stops the experiment finds the old file or the new."""
+    """Replace a result in one go, so that a stopped experiment leaves the old file or the new."""
     order = {run: place for place, run in enumerate(runs(result["settings"]))}
     lines = [json.dumps(run) for run in sorted(result["runs"], key=lambda r: order[identity(r)])]
     head = json.dumps({key: result[key] for key in result if key != "runs"}, indent=1)
@@ -256,7 +256,7 @@ def experiment(settings: dict, path: Path, workers: int) -> None:
 
 
 def start_worker() -> None:
-    # Ctrl-C is for the parent, which ends its workers.
+    # The parent handles Ctrl-C and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 

@@ -79,7 +79,7 @@ def generate(folder: Path, pages: int) -> None:
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     docs = folder / "docs"
     texts = [(docs / f"{name}.md").read_text(encoding="utf-8") for name in REAL]
-    # Links lead home: most of the pages that they led to are left out.
+    # Links lead home, because most of their pages are left out.
     texts = [re.sub(r"\]\([\w./-]+\.(md|py)[^)]*\)", "](index.md)", text) for text in texts]
     home = docs / "index.md"
     home.write_text(home.read_text(encoding="utf-8").replace("symbols.md", "index.md"), "utf-8")
@@ -89,7 +89,7 @@ def generate(folder: Path, pages: int) -> None:
     nav = ["nav:", "  - Home: index.md"]
     for number in range(pages):
         name = f"page-{number:03}.md"
-        # What figures show is said with the page's number: none is taken from another page.
+        # The page's number in a figure's text keeps figures of other pages from being reused.
         text = texts[number % len(REAL)].replace("![", f"![{number}. ")
         (docs / name).write_text(text, encoding="utf-8")
         nav.append(f"  - {name}")
@@ -99,7 +99,7 @@ def generate(folder: Path, pages: int) -> None:
 
 
 def measure(folder: Path, pages: int) -> dict:
-    """Build a project's site and return what it took and what came of it."""
+    """Build a project's site and return its time, memory and sizes."""
     site = folder / "site"
     start = time.perf_counter()
     process = subprocess.Popen(

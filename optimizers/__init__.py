@@ -6,8 +6,9 @@ Example:
     ('AdamW', 'Adam')
 """
 
+import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._distribution import VERSION
 from ._optimizer import Optimizer
@@ -27,6 +28,9 @@ from .nesterov import Nesterov, nesterov_step
 from .radam import RAdam, radam_step
 from .rmsprop import RMSprop, rmsprop_step
 from .signum import Signum, signum_step
+
+if TYPE_CHECKING:
+    from .formula.rule import Rule
 
 __version__ = VERSION
 
@@ -57,6 +61,33 @@ OPTIMIZERS = {
     "Signum": Entry(signum_step, Signum, "Momentum"),
     "Muon": Entry(muon_step, Muon, "Nesterov"),
 }
+
+
+def rule_of(name: str) -> "Rule":
+    """The rule of an optimizer, read from the formula in its module.
+
+    Args:
+        name: a name of `OPTIMIZERS`, such as "Gradient Descent".
+
+    Returns:
+        The rule, whose arguments and defaults are those of the NumPy step.
+
+    Raises:
+        FormulaError: the formula cannot be read.
+        ImportError: lark or SymPy is not installed.
+        ValueError: no optimizer has this name.
+
+    Example:
+        >>> print(rule_of("Gradient Descent").lines("W")[-1].latex)
+        W := W - \\alpha dW
+    """
+    # Reading a formula needs lark and SymPy, and a step does not.
+    from . import formula
+
+    if name not in OPTIMIZERS:
+        raise ValueError(f"no optimizer {name!r}; accepted: {', '.join(OPTIMIZERS)}")
+    return formula.rule_of(sys.modules[OPTIMIZERS[name].step.__module__])
+
 
 __all__ = [
     "ADOPT",
@@ -91,5 +122,6 @@ __all__ = [
     "nesterov_step",
     "radam_step",
     "rmsprop_step",
+    "rule_of",
     "signum_step",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from . import __file__ as home
-from . import __version__
+from . import __version__, rule_of
 from ._kernels import cache
 
 
@@ -23,8 +23,6 @@ def main() -> None:
 def formulas() -> str:
     """Whether formulas can be read, or why not."""
     try:
-        from .formula import rule_of
-
         rule_of("Adam")
     except (ImportError, OSError) as error:
         return f"not read: {error}"

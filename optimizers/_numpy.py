@@ -26,5 +26,5 @@ def real_arrays(step: Callable) -> Callable:
         return step(param, grad, state, **options)
 
     # Signatures are read by their defaults, too.
-    checked.__kwdefaults__ = step.__kwdefaults__
+    checked.__kwdefaults__ = step.__kwdefaults__  # type: ignore[attr-defined]
     return checked

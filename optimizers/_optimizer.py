@@ -46,7 +46,7 @@ class Fixed(NamedTuple):
 
 
 def capturing() -> bool:
-    """Whether a CUDA graph is recorded, which would repeat this step's bias correction for ever."""
+    """Return whether a CUDA graph is recorded; it would repeat this step's bias correction."""
     return (
         not is_compiling()
         and torch.cuda.is_initialized()
@@ -55,30 +55,30 @@ def capturing() -> bool:
 
 
 def number(tensor: Tensor) -> float | Tensor:
-    """The number in a 0-d tensor, which remains a tensor under torch.compile."""
+    """Return the number in a 0-d tensor; under torch.compile it remains a tensor."""
     # Reading it would break the graph; in float32 little would be left of 1 - 0.9999**step.
     return tensor.double() if is_compiling() else tensor.item()
 
 
 def choose(condition: bool | Tensor, one: Callable, other: Callable) -> Tensor:
-    """What one function gives or the other; under torch.compile, which cannot know yet, of both."""
+    """Return what one of two functions gives; torch.compile, which cannot choose yet, calls both."""
     if isinstance(condition, Tensor):
         return torch.where(condition, one(), other())
     return one() if condition else other()
 
 
 def real(tensor: Tensor) -> Tensor:
-    """The same memory as real numbers: a complex number is optimized as two real ones."""
+    """Return the same memory as real numbers: a complex number is optimized as two real ones."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def state_dtype(param: Tensor) -> torch.dtype:
-    """The dtype to compute in: with β₂ = 0.9999 a second moment in bfloat16 would never move."""
+    """Return the dtype to compute in: a second moment in bfloat16 would never move."""
     return torch.promote_types(param.dtype, torch.float32)
 
 
 def number_dtype(param: Tensor) -> torch.dtype:
-    """The dtype of one number for a whole parameter, which is real and as precise as its state."""
+    """Return the dtype of a scalar state, which is real and as precise as the other states."""
     double = (torch.float64, torch.complex128)
     return torch.float64 if param.dtype in double else torch.float32
 
@@ -99,9 +99,9 @@ class Optimizer(torch.optim.Optimizer):
     state_names: ClassVar[tuple[str, ...]]
     # The states that are one number for a whole parameter, and their first values.
     numbers: ClassVar[dict[str, float]] = {}
-    # What torch.optim's class has as an option and this one stands for.
+    # The options of torch.optim's class that have one value here.
     fixed: ClassVar[dict[str, Fixed]] = {}
-    # How this class words what it refuses, where torch.optim's words are not those of the table.
+    # The words of a refusal, by option, where torch.optim words it otherwise than the table.
     refusals: ClassVar[dict[str, str]] = {}
     # Whether the formula reads t: torch.optim saves no `step` for those that do not.
     reads_step: ClassVar[bool] = True
@@ -160,7 +160,7 @@ class Optimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        # What cannot be done is refused for all groups before anything moves.
+        # The plan refuses what cannot be done in any group before a parameter moves.
         for plan in launch.plan(self, self._groups()):
             for move in plan.launches:
                 move()
@@ -207,7 +207,7 @@ class Optimizer(torch.optim.Optimizer):
             self._end(param, work)
 
     def _begin(self, param: Tensor, group: dict[str, Any]) -> tuple[Tensor, Tensor, dict[str, Any]]:
-        """What an update takes: the parameter, its gradient and its state, all as real numbers."""
+        """Return what an update takes: the parameter, its gradient and its state, as real numbers."""
         state, dtype = self.state[param], state_dtype(param)
         if not state:
             # On the CPU, so that reading it does not wait for the device.

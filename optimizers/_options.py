@@ -49,6 +49,8 @@ OPTIONS = (
     Option("momentum", "number", "Invalid momentum value: {}", DECAY, (0.5, 0.8, 0.99)),
     Option("alpha", "rate", "Invalid alpha value: {}", DECAY),
     Option("rho", "rate", "Invalid rho value: {}", DECAY),
+    Option("lr_decay", "number", "Invalid lr_decay value: {}"),
+    Option("initial_accumulator_value", "number", "Invalid initial_accumulator_value value: {}"),
     Option("momentum_decay", "number", "Invalid momentum_decay value: {}", tries=(0.5, 0.05, 3.0)),
     # At the end of the slider nothing is clipped.
     Option("clip_exp", "number", "Invalid clip_exp value: {}", {"scale": "linear", "min": 0, "max": 1, "none": True}, (0.5, None, 0.0)),
@@ -61,8 +63,6 @@ OPTIONS = (
     Option("dampening", "fixed"),
     Option("nesterov", "fixed"),
     Option("centered", "fixed"),
-    Option("lr_decay", "fixed"),
-    Option("initial_accumulator_value", "fixed"),
     Option("adjust_lr_fn", "fixed"),
 )
 # fmt: on

@@ -117,7 +117,7 @@ class Muon(Optimizer):
         adjust_lr_fn: "original", which is the scale of the formula; None means the same.
         ns_dtype: the dtype of the iteration, a floating one; None for the parameter's, float32 at least.
         maximize: climb instead of descend.
-        fused: False or None; True is refused, since no kernel takes whole matrices.
+        fused: None multiplies small matrices of one shape together, False one after the other; True is refused, since no kernel takes whole matrices.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
 
     Raises:
@@ -215,16 +215,31 @@ class Muon(Optimizer):
             raise ValueError(f"ns_dtype must be a floating dtype: {dtype}")
 
     def update(self, param, grad, state, group):
-        direction = self.direction(grad, state, group)
-        self.move(param, orthogonalized(direction, group), group)
+        direction = self._direction(grad, state, group)
+        self._move(param, self._orthogonalized(direction, group), group)
 
-    def direction(self, grad, state, group):
+    def _direction(self, grad, state, group):
         """The momentum, one step ahead, in the dtype of the iteration."""
         momentum = group["momentum"]
         momentum_buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)
         return grad.lerp(momentum_buffer, momentum).to(group["ns_dtype"] or grad.dtype).contiguous()
 
-    def move(self, param, update, group):
+    @staticmethod
+    def _orthogonalized(update, group):
+        """Apply the Newton–Schulz iteration to a matrix, or to each of a stack of matrices."""
+        rows, columns = update.shape[-2:]
+        # The same the other way round, with smaller products.
+        update = update.mT if rows > columns else update
+        update = update / update.norm(dim=(-2, -1), keepdim=True).clamp(min=group["eps"])
+        a1, a3, a5 = group["ns_coefficients"]
+        add_product = torch.addmm if update.ndim == 2 else torch.baddbmm
+        for _ in range(group["ns_steps"]):
+            gram = update @ update.mT
+            polynomial = add_product(gram, gram, gram, beta=a3, alpha=a5)
+            update = add_product(update, polynomial, update, beta=a1)
+        return update.mT if rows > columns else update
+
+    def _move(self, param, update, group):
         """Decay a matrix and add its step."""
         lr, (rows, columns) = group["lr"], param.shape
         param.mul_(1 - lr * group["weight_decay"])
@@ -233,7 +248,8 @@ class Muon(Optimizer):
     def _step_plainly(self, params: list[Tensor], group: dict[str, Any]) -> None:
         stacks: dict[Any, list[Tensor]] = {}
         for param in params:
-            together = type(param) in (Tensor, Parameter) and param.numel() <= TOGETHER
+            ordinary = type(param) in (Tensor, Parameter)
+            together = ordinary and group["fused"] is not False and param.numel() <= TOGETHER
             kind = (param.shape, param.dtype, param.device) if together else id(param)
             stacks.setdefault(kind, []).append(param)
         for stack in stacks.values():
@@ -246,23 +262,8 @@ class Muon(Optimizer):
                 super()._step_plainly(stack, group)
                 continue
             works, grads, states = zip(*(self._begin(param, group) for param in stack), strict=True)
-            directions = map(self.direction, grads, states, [group] * len(stack))
-            updates = orthogonalized(torch.stack(list(directions)), group)
+            directions = map(self._direction, grads, states, [group] * len(stack))
+            updates = self._orthogonalized(torch.stack(list(directions)), group)
             for param, work, update in zip(stack, works, updates, strict=True):
-                self.move(work, update, group)
+                self._move(work, update, group)
                 self._end(param, work)
-
-
-def orthogonalized(update, group):
-    """Apply the Newton–Schulz iteration to a matrix, or to each of a stack of matrices."""
-    rows, columns = update.shape[-2:]
-    # The same the other way round, with smaller products.
-    update = update.mT if rows > columns else update
-    update = update / update.norm(dim=(-2, -1), keepdim=True).clamp(min=group["eps"])
-    a1, a3, a5 = group["ns_coefficients"]
-    add_product = torch.addmm if update.ndim == 2 else torch.baddbmm
-    for _ in range(group["ns_steps"]):
-        gram = update @ update.mT
-        polynomial = add_product(gram, gram, gram, beta=a3, alpha=a5)
-        update = add_product(update, polynomial, update, beta=a1)
-    return update.mT if rows > columns else update

@@ -1,12 +1,13 @@
-"""Whether a formula, a NumPy step, a class and a kernel agree, over gradients that are not kind.
+"""Compares a formula, a NumPy step, a class and a kernel, over hard gradients.
 
-The tests of the formulas and the mutants look through the same eyes.
+The tests of the formulas and the mutants use the same comparison.
 """
 
 import inspect
 import itertools
 import math
 import re
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -23,19 +24,19 @@ TOLERANCE = 1e-12
 
 
 def gradients(shape=(5,), seed=0):
-    """Gradients that are not kind, STEPS times, for one of the `shapes`."""
+    """STEPS hard gradients, for one of the `shapes`."""
     return vectors(seed) if shape == (5,) else matrices(shape, seed)
 
 
 def shapes(name):
-    """The shapes of parameter to look at: five coordinates; of matrices, a tall and a wide one."""
+    """The shapes of the parameter: five coordinates, or a tall and a wide matrix."""
     return [(3, 2), (2, 3)] if name in cases.MATRICES else [(5,)]
 
 
 def vectors(seed):
-    """Gradients of five coordinates: each coordinate is nasty in its own way.
+    """Gradients of five coordinates, each hard in its own way.
 
-    Its columns: ordinary; ordinary over many magnitudes with zeros; 1e-30 with flips of sign;
+    The columns: ordinary; ordinary over many magnitudes with zeros; 1e-30 with flips of sign;
     1e30 now and then; zero except for a few. The first gradient is zero in two of them.
     """
     random = np.random.default_rng(seed)
@@ -50,7 +51,7 @@ def vectors(seed):
 
 
 def matrices(shape, seed):
-    """Gradients of a matrix: over many magnitudes; zero; of rank one; at first below any ε."""
+    """Gradients of a matrix: of many magnitudes, zero, of rank 1, and at first below any ε."""
     random = np.random.default_rng(seed)
     grads = random.standard_normal((STEPS, *shape))
     grads *= 10.0 ** random.integers(-2, 3, (STEPS, 1, 1))
@@ -61,12 +62,12 @@ def matrices(shape, seed):
 
 
 def start(shape=(5,)):
-    """A parameter to start from, none of it zero."""
+    """A parameter to start from, without a zero."""
     return np.array([1.0, -2.0, 0.5, -1e-3, 30.0, -0.1])[: math.prod(shape)].reshape(shape)
 
 
 def settings(name):
-    """The settings under which an optimizer is looked at; the most telling one first."""
+    """The settings of an optimizer to compare; first those with the most options."""
     return sorted(cases.SETTINGS[name], key=len, reverse=True)
 
 
@@ -85,7 +86,7 @@ def run_step(step, setting, grads):
     param, state, seen = start(grads.shape[1:]), {}, []
     for grad in grads:
         param, state = step(param, grad, state, **setting)
-        # The moments first: what is wrong in one of them is wrong in the parameter too.
+        # The moments come first, because a wrong moment makes the parameter wrong, too.
         seen.append({**state, "param": param})
     return seen
 
@@ -103,7 +104,7 @@ def run_class(cls, setting, grads, fused=False):
 
 
 class Disagreement(NamedTuple):
-    """Where two runs part."""
+    """The first place where two runs part."""
 
     iteration: int
     quantity: str
@@ -116,18 +117,21 @@ class Disagreement(NamedTuple):
 
 
 def disagreement(seen, expected):
-    """Where two runs first differ by more than TOLERANCE; None if nowhere.
+    """The first place where two runs differ by more than TOLERANCE; None if there is none.
 
-    A moment is held to its size now or one step ago, of which a cancellation leaves the roundings;
-    a parameter, which adds up, to the largest that it has been.
+    A moment is measured by its size now or one step ago, because a cancellation leaves roundings of
+    the older size; a parameter, which adds up, by the largest size that it has had.
     """
-    for iteration, (one, other) in enumerate(zip(seen, expected, strict=True)):
-        if misfit := unlike(one, other):
+    for iteration, (values, wanted) in enumerate(zip(seen, expected, strict=True)):
+        if misfit := mismatch(values, wanted):
             before = disagreement(seen[:iteration], expected[:iteration])
             return before or Disagreement(iteration, *misfit)
     found = []
     for quantity in seen[0] if seen else ():
-        value, wanted = (np.array([one[quantity] for one in run]) for run in (seen, expected))
+        # JavaScript prints 1e19 as digits and NaN as null; JSON's integers and None become floats.
+        value, wanted = (
+            np.array([values[quantity] for values in run], dtype=float) for run in (seen, expected)
+        )
         size = np.abs(wanted)
         if quantity == "param":
             size = np.maximum.accumulate([np.abs(start(size.shape[1:])), *size])[1:]
@@ -135,19 +139,19 @@ def disagreement(seen, expected):
             size[1:] = np.maximum(size[1:], size[:-1])
         with np.errstate(invalid="ignore"):  # the difference of two infinities
             close = np.abs(value - wanted) <= TOLERANCE * size
-        # NaN, too, is a difference, unless both are.
+        # A NaN is a difference, unless both are NaN.
         apart = ~close & ~(value == wanted) & ~(np.isnan(value) & np.isnan(wanted))
         if apart.any():
             at = tuple(np.argwhere(apart)[0])
             found.append(Disagreement(int(at[0]), quantity, value[at], wanted[at]))
-    return min(found, key=lambda one: one.iteration, default=None)
+    return min(found, key=attrgetter("iteration"), default=None)
 
 
-def unlike(one, other):
-    """What makes two moments no matter for comparison: their names, or a shape; None if nothing."""
-    if one.keys() != other.keys():
-        return "names", sorted(one), sorted(other)
-    forms = ((name, np.shape(one[name]), np.shape(other[name])) for name in one)
+def mismatch(values, wanted):
+    """The names or the shapes in which two moments differ, which end a comparison; None if none."""
+    if values.keys() != wanted.keys():
+        return "names", sorted(values), sorted(wanted)
+    forms = ((name, np.shape(values[name]), np.shape(wanted[name])) for name in values)
     return next(((f"the shape of {n}", a, b) for n, a, b in forms if a != b), None)
 
 
@@ -155,20 +159,20 @@ FORMULA, STEP, CLASS = "the formula", "the NumPy step", "the PyTorch class"
 
 
 def complaint(name, setting, rule, variable, three):
-    """What a failed check says: which of three witnesses is the odd one, where, and its lines.
+    """The message of a failed check: the witness that parts from two others, where, and its lines.
 
     Args:
         name: the optimizer.
         setting: its options.
         rule: its formula.
         variable: the parameter that the formula was run for.
-        three: what was seen of the formula, the step and the class, by these names.
+        three: the runs of the formula, the step and the class, by these names.
     """
-    for what in three:
-        one, other = (whose for whose in three if whose != what)
-        if disagreement(three[one], three[other]) is None:
-            parts, suspects = f"{what} parts from {one} and {other}, which agree", [what]
-            found = disagreement(three[what], three[one])
+    for witness in three:
+        first, second = (name for name in three if name != witness)
+        if disagreement(three[first], three[second]) is None:
+            parts, suspects = f"{witness} parts from {first} and {second}, which agree", [witness]
+            found = disagreement(three[witness], three[first])
             break
     else:
         parts, suspects = (
@@ -176,16 +180,16 @@ def complaint(name, setting, rule, variable, three):
             three,
         )
         found = disagreement(three[FORMULA], three[STEP])
-    lines = [line for what in suspects for line in places(what, name, rule, variable, found)]
+    lines = [line for witness in suspects for line in places(witness, name, rule, variable, found)]
     return "\n  ".join([f"{name} {setting}: {parts}, {found}", *lines])
 
 
-def places(what, name, rule, variable, found):
+def places(witness, name, rule, variable, found):
     """The lines of a witness that give a quantity its value, each with file and line."""
-    if what == FORMULA:
-        own = [one for one in rule.lines(variable) if rule.code(one.target) == found.quantity]
-        return [f"{one.path}:{one.line}: {one.latex}" for one in own]
-    program = OPTIMIZERS[name].step if what == STEP else OPTIMIZERS[name].optimizer
+    if witness == FORMULA:
+        own = [line for line in rule.lines(variable) if rule.code(line.target) == found.quantity]
+        return [f"{line.path}:{line.line}: {line.latex}" for line in own]
+    program = OPTIMIZERS[name].step if witness == STEP else OPTIMIZERS[name].optimizer
     file = program.__module__.replace(".", "/") + ".py"
     lines, first = inspect.getsourcelines(program)
     is_set = re.compile(rf"\s+{found.quantity}(\.\w+_\(| = (?!state\[))|.*out={found.quantity}\)")

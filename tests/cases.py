@@ -13,10 +13,10 @@ from unittest import mock
 import adopt
 import torch
 
-from optimizers import OPTIMIZERS
+from optimizers import OPTIMIZERS, rule_of
 from optimizers._kernels.printing import printed
 from optimizers._options import OPTIONS
-from optimizers.formula import NoKernel, rule_of
+from optimizers.formula import NoKernel
 
 # What moves matrices only, as its formula says.
 MATRICES = {name for name in OPTIMIZERS if rule_of(name).matrix}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--write-outputs", action="store_true", help="write what snippets print to snippets/*.out"
     )
+    parser.addoption("--full", action="store_true", help="run all cases of each test")
 
 
 # Reads programs, and runs each in a process forked from one that has imported torch, which takes
@@ -197,13 +199,74 @@ def convert():
     return convert
 
 
-def pytest_collection_modifyitems(items):
+def drawn(page, frames: int = 2) -> None:
+    """Wait until a page has drawn some frames: what it was told before has happened by then."""
+    page.evaluate(
+        """async frames => {
+            while (frames--) await new Promise(done => requestAnimationFrame(done));
+            await new Promise(done => setTimeout(done));
+        }""",
+        frames,
+    )
+
+
+# How many cases of a test the quick run has.
+SAMPLE = 6
+
+
+@pytest.fixture(scope="session")
+def sample(request):
+    """Take a fixed, seeded sample of some things; all of them in the full run."""
+
+    def sample(things, most: int = SAMPLE) -> list:
+        things = list(things)
+        if request.config.getoption("--full") or len(things) <= most:
+            return things
+        return random.Random(most).sample(things, most)
+
+    return sample
+
+
+def optimizers_of(item) -> set[str]:
+    """The optimizers among the parameters of a case."""
+    params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {value for value in params if isinstance(value, str) and value in OPTIMIZERS}
+
+
+def sampled(items: list) -> list:
+    """The cases of the quick run: a seeded sample of each test, of as many optimizers as can be."""
+    cases: dict[str, list] = {}
+    for item in items:
+        if item.get_closest_marker("full"):
+            continue
+        every = item.get_closest_marker("every") or isinstance(item, pytest.DoctestItem)
+        cases.setdefault(item.nodeid if every else item.nodeid.partition("[")[0], []).append(item)
+    kept = set()
+    for test, found in cases.items():
+        random.Random(test).shuffle(found)
+        seen: set[str] = set()
+        chosen = []
+        for item in found:
+            # A case of an optimizer that has none yet comes first.
+            names = optimizers_of(item)
+            chosen.append((bool(names) and names <= seen, len(chosen), item))
+            seen |= names
+        kept |= {item.nodeid for *_, item in sorted(chosen, key=lambda one: one[:2])[:SAMPLE]}
+    return [item for item in items if item.nodeid in kept]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config, items):
     """Let `-k gradient_descent` find the tests of "Gradient Descent"; put those of the site first.
 
     Test processes start at different places in the list: one builds the site, none waits for it.
+    The quick run then takes its sample of what `-k` has left.
     """
     items.sort(key=lambda item: "site" not in getattr(item, "fixturenames", ()))
     for item in items:
-        params = getattr(item, "callspec", None) and item.callspec.params.values()
-        names = {one for one in params or () if isinstance(one, str) and one in OPTIMIZERS}
-        item.extra_keyword_matches |= {module_name(name) for name in names}
+        item.extra_keyword_matches |= {module_name(name) for name in optimizers_of(item)}
+    yield
+    if not config.getoption("--full"):
+        kept = sampled(items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept

@@ -393,6 +393,8 @@ def test_by_default_a_kernel_serves_large_groups_only(run):
 def test_every_class_says_why_it_takes_no_kernel(name):
     param = torch.ones(2, 2, requires_grad=True)
     optimizer = OPTIMIZERS[name].optimizer([param], fused=False)
+    assert optimizer.why_not_fused() == []  # there is no gradient, and so no step
+    param.grad = torch.ones(2, 2)
     assert optimizer.why_not_fused() == ["fused=False"]
     assert "fused" in OPTIMIZERS[name].optimizer.__init__.__annotations__
     with pytest.raises(TypeError, match="unexpected keyword argument 'fuse'"):

@@ -1,8 +1,11 @@
 """Who does not see the page, has no pointer, or wants nothing to move, is served as well."""
 
-import pytest
+import contextlib
 
-from .conftest import ROOT
+import pytest
+from playwright.sync_api import TimeoutError, expect
+
+from .conftest import ROOT, drawn
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 # All tabs at once: one look sees them all.
@@ -28,8 +31,8 @@ LOOK = """async (rules) => {
 }"""
 
 
-def test_axe_finds_nothing_on_any_page(browser, address, site):
-    pages = [str(file.relative_to(site)) for file in sorted(site.rglob("*.html"))]
+def test_axe_finds_nothing_on_any_page(browser, address, site, sample):
+    pages = [str(file.relative_to(site)) for file in sample(sorted(site.rglob("*.html")))]
     # Without motion, colours change at once.
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
     page = context.new_page()
@@ -42,9 +45,9 @@ def test_axe_finds_nothing_on_any_page(browser, address, site):
         page.emulate_media(media="print")  # paper has it all
         page.emulate_media(media="screen")
         page.add_style_tag(content=ALL_SEEN)
-        page.wait_for_timeout(100)  # what is too wide is looked for when it is drawn
+        drawn(page)  # what is too wide is looked for when it is drawn
         page.evaluate("async () => { await document.fonts.ready }")
-        page.wait_for_timeout(50)
+        drawn(page)
         narrow = ["target-size", "scrollable-region-focusable"]
         found += [f"{path}: {one}" for one in page.evaluate(LOOK, narrow)]
         page.set_viewport_size({"width": 1280, "height": 900})
@@ -153,7 +156,11 @@ def test_the_keyboard_gets_everywhere_and_one_sees_where(open_page, path, width)
         page.keyboard.press("Tab")
         stop = page.evaluate(FOCUS)
         if stop and not stop[1]:
-            page.wait_for_timeout(100)  # focus may open the search field
+            with contextlib.suppress(TimeoutError):
+                # Focus may open the search field.
+                page.wait_for_function(
+                    f"async () => ((await ({FOCUS})()) ?? [0, 1])[1]", timeout=1000
+                )
             stop = page.evaluate(FOCUS)
         if stop is None:
             break
@@ -180,8 +187,7 @@ def test_the_skip_link_skips(open_page):
 def test_the_menu_opens_with_a_key(open_page):
     page = open_page("", width=390)
     page.get_by_role("button", name="Pages").press("Enter")
-    page.wait_for_timeout(400)
-    assert page.get_by_role("link", name="Choose one").first.is_visible()
+    expect(page.get_by_role("link", name="Choose one").first).to_be_visible()
 
 
 def test_nothing_moves_for_those_who_want_that(open_page):

@@ -71,8 +71,8 @@ IN_A_PAGE = {
     ),
     "no tabs under a section": (
         "adam.md",
-        "# Adam {AdamW} {ADOPT}\n\n## Description",
-        "# Adam {AdamW} {ADOPT}\n\n## Descriptions",
+        "\n\n## Description\n",
+        "\n\n## Descriptions\n",
         ["no tabs under: Description", "Give each a section"],
     ),
     "open tab": ("adam.md", '=== "AdamW"', '=== "AdamW', ['=== "NAME"', "quotes"]),
@@ -293,6 +293,7 @@ def test_a_fault_in_a_module_is_told_by_the_page_that_shows_it(project, tmp_path
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.full
 def test_the_same_input_gives_the_same_bytes(project, site, tmp_path):
     """Built elsewhere, by another process, with nothing kept from earlier builds."""
     shutil.rmtree(project / ".cache", ignore_errors=True)

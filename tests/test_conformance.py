@@ -17,7 +17,6 @@ from torch.testing._internal.common_optimizers import (
 )
 
 from optimizers import OPTIMIZERS
-from optimizers._optimizer import INSTEAD
 from tests import cases
 
 # What torch's own database says of the original: its inputs, errors and schedulers.
@@ -30,7 +29,7 @@ def describe(name):
     # Of what torch does not know: what its Adam is given, so far as ours takes it.
     theirs = THEIRS.get(getattr(original, "func", original), THEIRS[torch.optim.Adam])
     ours = OPTIMIZERS[name].optimizer
-    # What is fixed may be named, in torch's place among the arguments, and is refused.
+    # An option with one value may be named, in torch's place among the arguments, and is refused.
     arguments = inspect.signature(ours).parameters.keys() - REFUSED - ours.fixed.keys()
 
     def inputs(device, dtype=None):
@@ -42,10 +41,11 @@ def describe(name):
         return [*known, *rich]
 
     def errors(device, dtype):
+        known = arguments | (ours.fixed.keys() - REFUSED)
         # Three refusals differ: `foreach` and `adjust_lr_fn` in any case, and tensors as betas.
         return [
             error for error in theirs.optim_error_inputs_func(device, dtype)
-            if error.optimizer_error_input.kwargs.keys() <= arguments | (INSTEAD.keys() - REFUSED)
+            if error.optimizer_error_input.kwargs.keys() <= known
             and "both Tensors" not in error.error_regex
         ]  # fmt: skip
 

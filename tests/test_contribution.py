@@ -5,11 +5,13 @@ import inspect
 import re
 import subprocess
 import sys
+import textwrap
 
 import pytest
+import torch
 
 from docs_ext.directives.references import cited
-from docs_ext.locate import locate
+from docs_ext.locate import PageError, locate
 from docs_ext.names import module_name, names_on
 from optimizers import OPTIMIZERS
 from optimizers._options import OPTIONS
@@ -17,6 +19,8 @@ from tools.scaffold import Refused, plan
 
 from . import cases
 from .conftest import ROOT, build, copy_project
+
+pytestmark = pytest.mark.every
 
 TITLES = {page: names_on(page) for page in sorted((ROOT / "docs").glob("*.md"))}
 
@@ -103,6 +107,28 @@ def test_a_page_describes_its_optimizer(name):
     )
     persian = re.search("[\u0600-\u06ff]{2}", words)
     assert persian, f'{where}: no Persian note in tab "{name}" of the description'
+
+
+@pytest.mark.parametrize("name", [name for name, entry in OPTIMIZERS.items() if entry.parent])
+def test_each_line_that_differs_from_the_parent_has_its_reason(name, convert):
+    page = page_of(name)
+    text = page.read_text(encoding="utf-8")
+    block = re.search(rf"^( *)::: differs {name}\n((?:\1 +.*\n|\n)*)", text, re.MULTILINE)
+    where = locate(page, "## What differs")
+    assert block, f"{where}: no `::: differs {name}` in the tab of {name}"
+    try:
+        convert(textwrap.dedent(block[0]))
+    except PageError as error:
+        pytest.fail(f"{locate(page, f'::: differs {name}')}: {error}")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_class_is_compared_with_classes_that_there_are(name):
+    cls = OPTIMIZERS[name].optimizer
+    text = f"{module(name).__doc__} {inspect.getsource(cls)}"
+    for theirs in re.findall(r"torch\.optim\.([A-Z]\w+)", text):
+        where = locate(ROOT / "optimizers" / f"{module_name(name)}.py", f"torch.optim.{theirs}")
+        assert hasattr(torch.optim, theirs), f"{where}: there is no torch.optim.{theirs}; say whose"
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

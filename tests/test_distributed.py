@@ -20,8 +20,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, rule_of
 from tests import cases
 
 ROOT = Path(__file__).parents[1]

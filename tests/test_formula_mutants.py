@@ -75,6 +75,7 @@ def test_an_entry_that_nothing_needs_is_reported_with_its_line():
     assert key[2] in text
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_counts_on_the_page_are_of_this_package(name):
     file = f"tools/mutants/results/{module_name(name)}.json"

@@ -4,6 +4,8 @@ import pytest
 
 from optimizers.formula import FormulaError, read
 
+pytestmark = pytest.mark.every
+
 # A rule that reads; each case replaces one piece of it.
 RULE = r"""Initialize: $V_{dw} = 0$
 
@@ -12,10 +14,10 @@ On iteration $t$: Compute $dW$.
 $V_{dw} = \beta_1 V_{dw} + dW$, $W := W - \alpha V_{dw}$
 """
 
-# What is replaced; by what, the offending piece between ⟦ and ⟧; words of the message; words of
-# what would be accepted.
+# Each case: the piece to replace; the new piece, with the fault between ⟦ and ⟧; words of the
+# message; words of what is accepted.
 CASES = [
-    # What is not of the dialect.
+    # The dialect lacks these.
     (r"+ dW$", r"+ dW⟦'⟧$", "cannot read `'`", "letters, digits"),
     (r"+ dW$", r"+ dW ⟦<⟧ 1$", "cannot read `<`", "letters, digits"),
     (r"+ dW$", r"+ dW⟦!⟧$", "cannot read `!`", "letters, digits"),
@@ -29,7 +31,16 @@ CASES = [
     (r"+ dW$", r"+ \sqrt ⟦dW⟧$", "cannot read `dW`", "{"),
     (r"+ dW$", r"+ \sqrt⟦[⟧3]{dW}$", "cannot read `[`", "{"),
     (r"+ dW$", r"+ \frac⟦12⟧$", "cannot read `12`", "{"),
-    (r"+ dW$", r"+ ⟦\operatorname{mean}⟧(dW)$", "cannot read `\\operatorname{mean}`", "a symbol"),
+    (
+        r"+ dW$",
+        r"+ ⟦\operatorname{mean}⟧(dW)$",
+        "unknown function `\\operatorname{mean}`",
+        r"\operatorname{sign}()",
+    ),
+    (r"+ dW$", r"+ \alpha ⟦\operatorname{mean}⟧ dW$", "unknown function", r"\max(,)"),
+    (r"+ dW$", r"+ ⟦\mathrm{mean}⟧(dW)$", r"unknown function `\mathrm{mean}`", r"\max(,)"),
+    (r"+ dW$", r"+ ⟦\tanh⟧ \left(dW\right)$", r"unknown function `\tanh`", r"\max(,)"),
+    (r"+ dW$", r"+ ⟦\exp⟧{dW}$", r"unknown function `\exp`", r"\max(,)"),
     (r"+ dW$", r"+ dW ⟦\text{if}⟧ t$", r"cannot read `\text{if}`", "the end of the formula"),
     (r"+ dW$", r"+ \max ⟦dW⟧$", "cannot read `dW`", "("),
     (r"+ dW$", r"+ ⟦\max(dW)⟧$", "1 arguments to maximum", "2 or 3"),
@@ -41,7 +52,7 @@ CASES = [
     (r"+ dW$", r"⟦=⟧ dW$", "cannot read `=`", "+"),
     (r"+ dW$", r"+ dW \\ ⟦dW⟧$", "assigns nothing", "assignments only"),
     (r"+ dW$", r"+ dW, ⟦t⟧$", "assigns nothing", "assignments only"),
-    # What can be read in two ways.
+    # These can be read in two ways.
     (r"+ dW$", r"+ ⟦dW / 2 t⟧$", "above or below the line", r"\frac"),
     (r"+ dW$", r"+ ⟦dW / 2 / t⟧$", "above or below the line", r"\frac"),
     (r"+ dW$", r"+ ⟦dW / 2 \cdot t⟧$", "above or below the line", r"\frac"),
@@ -58,6 +69,7 @@ CASES = [
     (r"+ dW$", r"+ ⟦\beta_3⟧ dW$", "unknown symbol", r"\beta_1"),
     (r"+ dW$", r"+ ⟦\nabla⟧ W$", "unknown symbol", "dW"),
     (r"+ dW$", r"+ dW^⟦\gamma⟧$", "unknown symbol", r"\alpha"),
+    (r"+ dW$", r"+ ⟦\varphi⟧ (1 - \alpha)$", r"unknown symbol `\varphi`", r"\alpha"),
     (r"+ dW$", r"+ dW + ⟦V⟧$", "a group of symbols", "V_{dw} or V_{db}"),
     (r"+ dW$", r"+ dW + ⟦db⟧$", "`db` belongs to b, and this line to W", "dW"),
     (r"Compute $dW$", r"Compute $⟦dQ⟧$", "unknown symbol", "dW"),
@@ -187,7 +199,7 @@ OF_MATRICES = [
         "`V_{dw}` is rows × columns",
         "shape",
     ),
-    # What each entry could mean, or the whole.
+    # These could be meant of each entry, or of the whole.
     ("+ A X$", "+ ⟦A dW⟧ X$", "multiplied element by element", "$X = dW$"),
     ("+ A X$", r"+ ⟦A \cdot X⟧$", "which product", "side by side"),
     ("+ A X$", r"+ ⟦A \odot X⟧$", "which product", "side by side"),
@@ -247,7 +259,7 @@ def test_the_rules_of_the_cases_are_not_refused():
 
 def test_one_character_more_or_less_is_an_error_or_another_formula():
     same = 0
-    wanted = [(one.target, one.expression) for one in read(RULE).statements]
+    wanted = [(line.target, line.expression) for line in read(RULE).statements]
     for position in range(len(RULE)):
         for new in ["", *r"\{}$_^|&(),=t2'`. <[;:-/"]:
             text = RULE[:position] + new + RULE[position + (not new) :]
@@ -255,8 +267,8 @@ def test_one_character_more_or_less_is_an_error_or_another_formula():
                 statements = read(text).statements
             except FormulaError:
                 continue
-            for one in statements:
-                assert text.split("\n")[one.line - 1][one.column - 1 :].startswith(one.latex)
-            same += [(one.target, one.expression) for one in statements] == wanted
+            for line in statements:
+                assert text.split("\n")[line.line - 1][line.column - 1 :].startswith(line.latex)
+            same += [(line.target, line.expression) for line in statements] == wanted
     # In prose, or a space or a separator that changes nothing.
     assert 0 < same < 900

@@ -16,10 +16,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from optimizers import ADOPT, OPTIMIZERS, Adam
+from optimizers import ADOPT, OPTIMIZERS, Adam, rule_of
 from optimizers._kernels import cache, numba_cpu
 from optimizers._kernels.printing import printed
-from optimizers.formula import rule_of
 from tests import cases
 from tests.conftest import ROOT
 
@@ -103,17 +102,18 @@ def steps_from_one_state(name, options, dtype, times):
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_a_step_is_the_plain_step_within_four_units_in_the_last_place(name, options):
-    apart, inexact = {}, {}
+    apart, inexact, off = {}, {}, {}
     for _, before, plain, fused, exact in steps_from_one_state(name, options, torch.float32, 12):
         assert plain.keys() == fused.keys()
-        for key, value in plain.items():
-            for found, other in ((apart, fused), (inexact, exact)):
-                distance = ulps(torch.float32, before[key], value, other[key])
+        for key in plain:
+            pairs = ((apart, plain, fused), (inexact, plain, exact), (off, fused, exact))
+            for found, one, other in pairs:
+                distance = ulps(torch.float32, before[key], one[key], other[key])
                 found[key[1]] = max(found.get(key[1], 0.0), distance)
     for key, distance in apart.items():
         # Where numbers cancel or a rounding is squared, the plain step may itself be further than
-        # that from the exact one; two that are as far from it are twice as far from each other.
-        assert distance <= max(4, 2 * min(inexact[key], 8)), key
+        # that from the exact one; then the kernel is nearer to it than twice as far.
+        assert distance <= 4 or off[key] <= 2 * inexact[key], key
 
 
 @pytest.mark.parametrize("name", NAMES)

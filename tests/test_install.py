@@ -148,7 +148,7 @@ for name, entry in optimizers.OPTIMIZERS.items():
 print(optimizers.__file__, len(optimizers.OPTIMIZERS), __debug__, optimizers.adam.__doc__ is None)
 """
 FORMULA = """
-from optimizers.formula import rule_of
+from optimizers import rule_of
 
 print(rule_of("AdamW").statements[4].latex)
 """

@@ -8,6 +8,8 @@ import pytest
 from docs_ext.locate import PageError
 from docs_ext.search.index import readable
 
+pytestmark = pytest.mark.every
+
 TEX = r"W := W - \alpha \frac{V_{dw}}{\sqrt{S_{dw}} + \epsilon}"
 
 

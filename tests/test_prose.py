@@ -13,14 +13,18 @@ from typing import NamedTuple
 import jupytext
 import numpy as np
 import pytest
-from docs_ext.losses import LOSSES
 
-from docs_ext import figures, values
+from docs_ext.directives import values
+from docs_ext.figures import drawings
+from docs_ext.laboratory.losses import LOSSES
 from docs_ext.locate import PageError, locate
+from docs_ext.markdown import values as value_syntax
 from docs_ext.names import names_on
 from optimizers import OPTIMIZERS
 
 from .conftest import ROOT
+
+pytestmark = pytest.mark.every
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.py"))
@@ -57,7 +61,8 @@ VALUE = re.compile(r"\{value: \w+([^}]*)\}")
 CAPTION = re.compile(r"!\[(?P<words>.+)\]\((?P<figure>figure:(?P<url>.+))\)")
 REMEDIES = (
     "let a run put it in as `{value: NAME}`, from docs_ext/directives/values.py; or cite in the "
-    "same paragraph where it stands: a link with section, table or file, or `<!-- test: FILE::TEST -->`"
+    "same paragraph where it stands: a link with section, table or file, or "
+    "`<!-- test: FILE::TEST -->`"
 )
 # No run and no mark stands for these yet: how much a set-up takes, and what Adam's page may weigh.
 ELSEWHERE = {("README.md", "2.6"), ("docs/hosting.md", "160")}
@@ -100,7 +105,7 @@ def of_lines(lines: list[str], first: int, path: Path, known: tuple = ()):
 def paragraph(gathered: list[tuple[int, str]], path: Path, known: tuple) -> Paragraph:
     text = " ".join(line for _, line in gathered)
     if caption := CAPTION.search(text):
-        _, _, table = figures.with_table(caption["url"], tuple(names_on(path)), caption["words"])
+        _, _, table = drawings.with_table(caption["url"], tuple(names_on(path)), caption["words"])
         cells = " ".join(cell for row in table for cell in row)
         known = (*known, LOSSES["ravine"].lr, *numbers(caption["url"]), *numbers(cells))
     return Paragraph(gathered[0][0], text, known)
@@ -231,7 +236,7 @@ def test_a_value_is_put_in_in_the_digits_of_its_block(convert):
     ],
 )
 def test_a_value_that_is_not_there_is_told_with_its_line(written, words, convert, monkeypatch):
-    monkeypatch.setattr(values, "page_path", lambda md: Path(__file__))
+    monkeypatch.setattr(value_syntax, "page_path", lambda md: Path(__file__))
     line = locate(Path(__file__), written)
     with pytest.raises(PageError, match=rf"^{line}: .*{words}"):
         convert(written)

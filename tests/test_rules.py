@@ -11,8 +11,7 @@ from docs_ext.locate import PageError
 from docs_ext.markdown.formulas import render
 from docs_ext.markdown.symbol_marks import mark_symbols
 from docs_ext.names import names_on, slug
-from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, rule_of
 
 from .conftest import ROOT
 

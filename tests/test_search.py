@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from .conftest import drawn
+
 # What is typed, the page that comes first, and (after #) the section of it, where it matters.
 QUERIES = {
     # Names, as they stand in titles, in code and in papers.
@@ -100,7 +102,8 @@ def search(browser, address):
     page.keyboard.press("/")
     page.keyboard.type("adam")  # the first time, the engine comes and answers the last key only
     page.wait_for_selector(".md-search-result__item")
-    page.wait_for_timeout(500)
+    page.wait_for_function("last === 'adam' && answered > 0")
+    drawn(page)
     page.evaluate("asked = answered = 0")
 
     def search(query: str) -> list[list[str]]:

@@ -10,9 +10,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from fontTools.ttLib import TTFont
 
+from docs_ext.names import names_on, write_title
 from tools.browser import serve
 
-from .conftest import ROOT
+from .conftest import ROOT, drawn
 
 COMPRESSED = {".woff2", ".png"}  # already, so that a server sends them as they are
 
@@ -103,12 +104,13 @@ def test_the_markdown_of_each_page_stands_beside_it(site, sources):
         # A formula or a program stands there as it is; a page's link leads to a page.
         assert not re.search(r"\]\([^):]+\.(md|py)[)#]", text)
     adam = (site / "adam" / "index.html.md").read_text(encoding="utf-8")
-    assert adam.startswith("# Adam {AdamW} {ADOPT}\n")
+    names = names_on(ROOT / "docs" / "adam.md")
+    assert adam.startswith(f"{write_title(names)}\n")
     assert r"$V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) dW$" in adam
     assert "optimizer = torch.optim.Adam(" in adam
     # So do a figure's words and numbers.
-    assert "    Figure: Paths of Adam, AdamW and ADOPT down" in adam
-    assert re.search(r"^    \| Iteration \| Adam \| AdamW \| ADOPT \|$", adam, re.MULTILINE)
+    assert "    Figure: Paths of Adam, " in adam
+    assert f"\n    | Iteration | {' | '.join(names)} |\n" in adam
 
 
 def test_licences_are_told(site):
@@ -131,11 +133,11 @@ def test_headers_hold_what_pages_hold(site, sources):
         assert set(re.split("[; ]+", policy)) <= set(re.split("[; ]+", headers))
 
 
-def test_every_page_stays_at_home_and_keeps_its_policy(site, open_page):
+def test_every_page_stays_at_home_and_keeps_its_policy(site, open_page, sample):
     """Also below another folder, as GitHub serves it; `open_page` sees requests and complaints."""
     with serve(site.parent) as host:
         page = open_page(f"{site.name}/", host=host)
-        for path in pages(site):
+        for path in sample(pages(site)):
             page.goto(f"{host}/{site.name}/{path}", wait_until="networkidle")
             for label in page.locator(".tabbed-set").first.locator("label").all():
                 label.click()
@@ -171,16 +173,18 @@ def test_the_page_of_adam_is_light(browser, address, capsys):
     with capsys.disabled():
         print(f"\nAdam's page: {total:.1f} KB compressed, {own:.1f} KB of it scripts of ours")
     assert {"/adam/", "/stylesheets/all.css", "/javascripts/varieties.js"} <= weights.keys()
-    assert total <= 160
+    # Three variants weigh 160 KB; each adds its tabs, its row in tables and its path in figures.
+    assert total <= 100 + 20 * len(names_on(ROOT / "docs" / "adam.md"))
     assert own <= 15
 
 
 def test_the_search_engine_comes_with_the_first_word(open_page):
     page, loaded = open_page("symbols/"), []
     page.wait_for_load_state("networkidle")
-    page.context.on("response", lambda one: loaded.append(one.url.rpartition("/")[2]))
+    page.context.on("request", lambda one: loaded.append(one.url.rpartition("/")[2]))
     page.keyboard.press("/")
-    page.wait_for_timeout(300)
+    page.wait_for_function("document.activeElement.matches('.md-search__input')")
+    drawn(page)
     assert loaded == []
     page.keyboard.type("AdamW", delay=10)
     page.locator(".md-search-result__link h1", has_text="Adam {AdamW}").first.wait_for()

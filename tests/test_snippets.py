@@ -10,6 +10,8 @@ from optimizers import OPTIMIZERS
 
 from .conftest import ROOT
 
+pytestmark = pytest.mark.every
+
 SNIPPETS = sorted((ROOT / "snippets").glob("*.py"))
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 INCLUDE = re.compile(r'^--8<-- "(?P<file>[^":]+)(:\w+)?"$')

@@ -4,6 +4,8 @@ import pytest
 
 from docs_ext.locate import PageError
 
+pytestmark = pytest.mark.every
+
 
 def page(title: str, *labels: str, sections=("Description", "Formula", "Example")) -> str:
     tabs = "\n\n".join(f'=== "{label}"\n\n    Text.' for label in labels)

@@ -5,8 +5,8 @@ import inspect
 import torch
 from markdown import Markdown
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import differences, rule_of
+from optimizers import OPTIMIZERS, rule_of
+from optimizers.formula import differences
 
 from ..locate import ROOT
 from ..names import names_on, tab_id

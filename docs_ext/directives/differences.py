@@ -4,8 +4,8 @@ import re
 
 from markdown import Markdown
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import FormulaError, Rule, Statement, differences, highlight, rule_of
+from optimizers import OPTIMIZERS, rule_of
+from optimizers.formula import FormulaError, Rule, Statement, differences, highlight
 
 from ..locate import PageError, locate, page_path
 

@@ -2,8 +2,8 @@
 
 from markdown import Markdown
 
+from optimizers import rule_of
 from optimizers._kernels.printing import printed
-from optimizers.formula import rule_of
 
 
 def kernel(md: Markdown, argument: str, body: list[str]) -> list[str]:

@@ -12,9 +12,9 @@ import re
 
 import numpy as np
 
-from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step
+from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step, rule_of
 from optimizers._distribution import NAME, VERSION
-from optimizers.formula import rule_of
+from optimizers._kernels import launch
 
 from ..figures import drawings
 from ..laboratory.losses import LOSSES, functions
@@ -391,6 +391,22 @@ def measured_case(case: str, what: str) -> str:
     return f"{ {**row, 'millions': millions}[what]:,.0f}"
 
 
+def kernel_start(what: str) -> str:
+    """What a kernel costs and changes at its start, as `make bench` has measured it."""
+    found = costs.measured()["start"][what]
+    return f"{found:.0%}" if what == "weights_that_differ" else f"{found:g}"
+
+
+def kernel_worth(what: str) -> str:
+    """From how many elements on a group is served by a kernel, and as how many a tensor counts.
+
+    Example:
+        >>> kernel_worth("tensor")
+        '10,000'
+    """
+    return f"{ {'elements': launch.WORTH, 'tensor': launch.A_TENSOR}[what]:,}"
+
+
 def scaled_pages() -> str:
     """How many pages the sites had whose growth was measured."""
     rows = json.loads((ROOT / "benchmarks" / "site.json").read_text(encoding="utf-8"))["rows"]
@@ -452,6 +468,8 @@ VALUES = {
         figure_steps,
         bytes_moved,
         measured_case,
+        kernel_start,
+        kernel_worth,
         scaled_pages,
         set_up,
         count,

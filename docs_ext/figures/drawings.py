@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, rule_of
 
 from ..directives import costs
 from ..laboratory.losses import LOSSES, functions

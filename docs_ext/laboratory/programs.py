@@ -4,8 +4,8 @@ import functools
 import json
 from pathlib import Path
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import printers, rule_of
+from optimizers import OPTIMIZERS, rule_of
+from optimizers.formula import printers
 
 from ..names import module_name
 from .losses import LOSSES, Loss, printed, variables

@@ -1,7 +1,7 @@
 """The hyper-parameters of each optimizer as sliders."""
 
+from optimizers import rule_of
 from optimizers._options import OPTIONS
-from optimizers.formula import rule_of
 
 SLIDERS = {option.name: option.slider for option in OPTIONS if option.slider}
 

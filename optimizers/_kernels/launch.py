@@ -78,7 +78,9 @@ def plan(optimizer, groups):
 
 
 def plan_group(optimizer, group, params):
-    """The plan for one group."""
+    """Return the plan for one group."""
+    if not params:
+        return Plan(group, [], [], None)
     if why := hindrance(optimizer, group, params):
         return Plan(group, [], params, why)
     formula, remembered = formula_of(optimizer), known.setdefault(optimizer, {})
@@ -113,13 +115,13 @@ def plan_group(optimizer, group, params):
 
 
 def hindrance(optimizer, group, params):
-    """Why no parameter of a group is served by a kernel, or None."""
+    """Return why no parameter of a group is served by a kernel, or None."""
     if group["fused"] is False:
         return "fused=False"
     if is_compiling():
         return "torch.compile makes kernels of its own"
     for name in optimizer.defaults:
-        if isinstance(value := group[name], Tensor) and (name != "lr" or value.requires_grad):
+        if isinstance(value := group.get(name), Tensor) and (name != "lr" or value.requires_grad):
             return f"{name} requires a gradient" if value.requires_grad else f"{name} is a tensor"
     if formula_of(optimizer) is None:
         return "its update is not that of a formula of the package"
@@ -129,9 +131,9 @@ def hindrance(optimizer, group, params):
 
 
 def formula_of(optimizer):
-    """The module with the formula that an optimizer steps by; None where it does otherwise.
+    """Return the name of the module whose formula an optimizer steps by, or None.
 
-    A subclass or an instance may have an update of its own.
+    A subclass or an instance may have an update of its own: then there is none.
     """
     methods = "update", "first_update", "_step_plainly"
     if not vars(optimizer).keys().isdisjoint(methods):

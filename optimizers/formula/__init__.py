@@ -1,6 +1,6 @@
 r"""Reads LaTeX update rules and turns them into programs.
 
-What needs lark and SymPy is imported when it is first asked for; the table of symbols,
+Names that need lark and SymPy are imported at their first use; the table of symbols,
 `optimizers.formula.symbols`, needs neither.
 
 Example:
@@ -11,6 +11,7 @@ Example:
 """
 
 import importlib
+from typing import Any
 
 # Each public name and the module that it comes from.
 HOMES = {
@@ -32,8 +33,8 @@ HOMES = {
 __all__ = list(HOMES)
 
 
-def __getattr__(name):
-    """Import what is public where it is first used."""
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

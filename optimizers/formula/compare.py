@@ -1,12 +1,14 @@
-"""What differs between two rules, line by line, and which part of a line."""
+"""Compares two rules line by line, and marks the parts of a line that differ."""
 
+from collections.abc import Iterable
 from difflib import SequenceMatcher
+from operator import itemgetter
 from typing import NamedTuple
 
 from lark import Token
 
 from .expressions import extent, parser
-from .rule import Statement
+from .rule import Rule, Statement
 
 
 class Difference(NamedTuple):
@@ -29,7 +31,7 @@ class Difference(NamedTuple):
     after_spans: tuple = ()
 
 
-def differences(parent, rule, variable=None):
+def differences(parent: Rule, rule: Rule, variable: str | None = None) -> list[Difference]:
     r"""Compare a variety with its parent.
 
     Args:
@@ -38,11 +40,11 @@ def differences(parent, rule, variable=None):
         variable: whose lines, one of `rule.variables`; the first unless said.
 
     Returns:
-        A list of `Difference`, Initialize first, in the order of the variety's lines; what was
-        removed stands where it stood.
+        A list of `Difference`, Initialize first, in the order of the variety's lines; a removed
+        line stands where it stood.
 
     Example:
-        >>> from optimizers.formula import rule_of
+        >>> from optimizers import rule_of
         >>> for row in differences(rule_of("Adam"), rule_of("AdamW"))[2:5]:
         ...     print(row.kind, "|", (row.before or row.after).latex)
         removed | dW := dW + \lambda W
@@ -50,7 +52,7 @@ def differences(parent, rule, variable=None):
         same | V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) dW
     """
     variable = variable or rule.variables[0]
-    rows = []
+    rows: list[Difference] = []
     for section in ("initialize", "iteration"):
         rows += aligned(parent.lines(variable, section), rule.lines(variable, section))
     return rows
@@ -59,10 +61,10 @@ def differences(parent, rule, variable=None):
 def aligned(before, after):
     """The rows of one section: lines with the same target are paired, the most alike first."""
     candidates = sorted(
-        (-alike(one, two), i, j)
-        for i, one in enumerate(before)
-        for j, two in enumerate(after)
-        if one.target == two.target
+        (-similarity(old, new), i, j)
+        for i, old in enumerate(before)
+        for j, new in enumerate(after)
+        if old.target == new.target
     )
     partner = {}
     for _, i, j in candidates:
@@ -83,11 +85,11 @@ def aligned(before, after):
         if j in kept:
             removed(i)
         spans = changed(before[i].latex, statement.latex)
-        times = [one.repeat and one.repeat.times for one in (before[i], statement)]
+        times = [line.repeat and line.repeat.times for line in (before[i], statement)]
         kind = "changed" if any(spans) or times[0] != times[1] else "same"
         rows.append(Difference(kind, before[i], statement, j not in kept, *spans))
     removed(len(before))
-    # Among neighbours, what went stands above what came in its place.
+    # A removed line stands above the added line in its place.
     for k in range(len(rows) - 1, 0, -1):
         if (rows[k - 1].kind, rows[k].kind) == ("added", "removed"):
             rows[k - 1], rows[k] = rows[k], rows[k - 1]
@@ -95,34 +97,37 @@ def aligned(before, after):
 
 
 def in_order(before, after, partner):
-    """Of the paired lines the most that keep their order; a changed line rather than an equal one.
+    """The largest set of paired lines that keep their order; the other lines have moved.
 
-    The others have moved.
+    Among sets of the same size, the one with more changed lines is taken.
     """
     best = [(0, ())]
     for j in sorted(partner):
-        weight = 1.0 + 0.1 * (words(before[partner[j]].latex) != words(after[j].latex))
-        fits = [one for one in best if not one[1] or partner[one[1][-1]] < partner[j]]
-        total, chosen = max(fits, key=lambda one: one[0])
+        weight = 1.0 + 0.1 * (tokens_in(before[partner[j]].latex) != tokens_in(after[j].latex))
+        fits = [
+            (total, lines) for total, lines in best if not lines or partner[lines[-1]] < partner[j]
+        ]
+        total, chosen = max(fits, key=itemgetter(0))
         best.append((total + weight, (*chosen, j)))
-    return set(max(best, key=lambda one: one[0])[1])
+    return set(max(best, key=itemgetter(0))[1])
 
 
-def alike(one, two):
+def similarity(before, after):
     """How much two statements have in common, from 0 to 1."""
-    return SequenceMatcher(None, words(one.latex), words(two.latex), autojunk=False).ratio()
+    tokens = tokens_in(before.latex), tokens_in(after.latex)
+    return SequenceMatcher(None, *tokens, autojunk=False).ratio()
 
 
-def words(latex):
-    """The tokens of a formula; both signs of assignment are one."""
-    return spelled(parser().parse(latex))
+def tokens_in(latex):
+    """The tokens of a formula; both signs of assignment count as the same."""
+    return tokens_of(parser().parse(latex))
 
 
-def spelled(node):
+def tokens_of(node):
     """The tokens of a node."""
     if isinstance(node, Token):
         return ("=",) if node.type == "ASSIGN" else (str(node).replace(" ", ""),)
-    return tuple(word for child in node.children for word in spelled(child))
+    return tuple(token for child in node.children for token in tokens_of(child))
 
 
 def changed(before, after):
@@ -149,7 +154,7 @@ SUMS, PRODUCTS = ("add", "subtract", "negate"), ("juxtapose", "times")
 
 
 def family(node):
-    """What two nodes have to share to be compared part by part."""
+    """The family of a node; nodes of one family are compared part by part."""
     if node.data in SUMS:
         return "sum"
     return "product" if node.data in PRODUCTS else node.data
@@ -160,33 +165,33 @@ def parts(node):
     if node.data in SUMS:
         *first, sign, last = node.children
         nested = first and first[0].data in SUMS
-        return [*(parts(first[0]) if nested else [[one] for one in first]), [sign, last]]
+        return [*(parts(first[0]) if nested else [[part] for part in first]), [sign, last]]
     if node.data in PRODUCTS:
         first, *rest = node.children
         return [*(parts(first) if first.data in PRODUCTS else [[first]]), rest]
     return [[child] for child in node.children]
 
 
-def compare(one, two, spans):
-    """Note the spans of what differs between two nodes."""
-    if spelled(one) == spelled(two):
+def compare(before, after, spans):
+    """Note the spans of the differences between two nodes."""
+    if tokens_of(before) == tokens_of(after):
         return
-    same_family = not isinstance(one, Token) and not isinstance(two, Token)
-    same_family = same_family and family(one) == family(two)
+    same_family = not isinstance(before, Token) and not isinstance(after, Token)
+    same_family = same_family and family(before) == family(after)
     # A subscript or an exponent by itself cannot be marked.
-    if not same_family or one.data in ("symbol", "power", "number"):
-        for node, noted in zip((one, two), spans, strict=True):
+    if not same_family or before.data in ("symbol", "power", "number"):
+        for node, noted in zip((before, after), spans, strict=True):
             note([node], noted)
         return
-    lefts, rights = parts(one), parts(two)
-    keys = [[tuple(map(spelled, part)) for part in side] for side in (lefts, rights)]
+    lefts, rights = parts(before), parts(after)
+    keys = [[tuple(map(tokens_of, part)) for part in side] for side in (lefts, rights)]
     matcher = SequenceMatcher(None, *keys, autojunk=False)
     for tag, i, i_end, j, j_end in matcher.get_opcodes():
         if tag == "equal":
             continue
         if i_end - i == j_end - j:
             for left, right in zip(lefts[i:i_end], rights[j:j_end], strict=True):
-                if spelled(left[0]) == spelled(right[0]) and len(left) == len(right) == 2:
+                if tokens_of(left[0]) == tokens_of(right[0]) and len(left) == len(right) == 2:
                     compare(left[1], right[1], spans)
                 elif len(left) == len(right) == 1:
                     compare(left[0], right[0], spans)
@@ -205,14 +210,19 @@ def note(nodes, noted):
         noted.append((min(start for start, _ in places), max(end for _, end in places)))
 
 
-def highlight(latex, spans, left=r"\htmlClass{changed}{", right="}"):
+def highlight(
+    latex: str,
+    spans: Iterable[tuple[int, int]],
+    left: str = r"\htmlClass{changed}{",
+    right: str = "}",
+) -> str:
     r"""A formula with marks around some of its parts.
 
     Args:
         latex: the formula.
         spans: the parts, as (start, end), without overlap.
-        left: what to put before each.
-        right: what to put after each.
+        left: the text before each.
+        right: the text after each.
 
     Returns:
         The formula with the marks.

@@ -1,20 +1,25 @@
-r"""From LaTeX to SymPy: parses one piece of mathematics and builds its expressions.
+r"""Parses one piece of mathematics in LaTeX and builds its SymPy expressions.
 
-Expressions are built unevaluated: SymPy would otherwise reorder them, and what is written is what
-has to run.
+Expressions are built unevaluated, because SymPy would otherwise reorder them, and the formula has
+to run as it is written.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import sympy
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
+from sympy.core.alphabets import greeks
 
 from . import matrices
 from .matrices import NUMBER, UNKNOWN, frobenius, is_matrix, matmul, norm, transpose
 from .source import Math, Source
+from .symbols import Symbol
 
 
 class clip(sympy.Function):
@@ -41,8 +46,8 @@ class Formula(NamedTuple):
     end: int
 
 
-# What the grammar's terminals are called in errors; names that are missing here are operands.
-SPELLED = {
+# The grammar's terminals in errors; a terminal that is missing here starts an operand.
+TERMINALS = {
     "ASSIGN": "= or := or \\leftarrow",
     "TIMES": "\\cdot or \\odot",
     "PLUS": "+",
@@ -61,11 +66,14 @@ SPELLED = {
     "SUB": "_",
     "$END": "the end of the formula",
 }
-OPERAND = (
-    r"a symbol, a bracket, \frac{}{}, \sqrt{}, \max(,), \min(,), \operatorname{clip}(,,),"
-    r" \operatorname{sign}(), |·| or \lVert·\rVert"
+FUNCTIONS = (
+    r"\sqrt{}, \max(,), \min(,), \operatorname{clip}(,,), \operatorname{sign}(), |·| or"
+    r" \lVert·\rVert"
 )
-# Spelled by others of the list.
+OPERAND = rf"a symbol, a bracket, \frac{{}}{{}}, {FUNCTIONS}"
+# An argument in brackets begins here.
+ARGUMENT = re.compile(r"\s*(\\left|\\[bB]igg?l?)?\s*(\(|\[|\\?\{)")
+# Errors name these by other terminals.
 IMPLIED = {
     *("SEMICOLON", "PERIOD", "DIGIT_UP", "LETTER_UP", "TEXT_UP", "TOP_UP"),
     *("LPAR", "LSQB", "LCURLY"),
@@ -77,7 +85,7 @@ OPENS_OPERAND = {
 
 
 class Bars:
-    """Says of each bar whether it opens or closes: it closes an open one that has an operand."""
+    """Decides whether a bar opens or closes: it closes an open bar that has an operand."""
 
     always_accept = ("BAR", "DOUBLE_BAR", "WORDS")
 
@@ -116,7 +124,12 @@ def parser():
     )
 
 
-def formulas(source, math, table, shapes=None):
+def formulas(
+    source: Source,
+    math: Math,
+    table: Mapping[str, Symbol],
+    shapes: dict[str, tuple] | None = None,
+) -> list[Formula]:
     r"""The mentions and assignments of one piece of mathematics.
 
     Args:
@@ -129,13 +142,13 @@ def formulas(source, math, table, shapes=None):
         A list of `Formula`.
 
     Raises:
-        FormulaError: the piece is not of the dialect, a symbol is unknown, or assignments stand
-            together with what assigns nothing.
+        FormulaError: the piece is not of the dialect, a symbol is unknown, or one part assigns
+            and another does not.
 
     Example:
         >>> from .source import Math, Source
         >>> from .symbols import symbols_for
-        >>> text, table = r"W := W - \alpha dW / 2", {one.latex: one for one in symbols_for()}
+        >>> text, table = r"W := W - \alpha dW / 2", {row.latex: row for row in symbols_for()}
         >>> [formula] = formulas(Source(text, "", 1), Math(text, 0, ""), table)
         >>> print(formula.target.latex, formula.expression, sep=" := ")
         W := W - \alpha*dW/2
@@ -149,18 +162,17 @@ def formulas(source, math, table, shapes=None):
         for child in tree.children
         if isinstance(child, Tree)
     ]
-    if any(one.target for one in found):
-        for one in found:
-            if one.target is None:
+    if any(formula.target for formula in found):
+        for formula in found:
+            if formula.target is None:
                 message = "this assigns nothing, between the same signs as an assignment"
-                raise source.error(
-                    message, one.start, one.end, "assignments only, parted by commas"
-                )
+                accepted = "assignments only, parted by commas"
+                raise source.error(message, formula.start, formula.end, accepted)
     return found
 
 
 def unexpected(source, math, error):
-    """The error for what the grammar does not accept."""
+    """The error for a piece that the grammar does not accept."""
     if isinstance(error, UnexpectedCharacters):
         start = error.pos_in_stream
         message = f"cannot read `{math.latex[start]}`"
@@ -172,14 +184,18 @@ def unexpected(source, math, error):
     else:
         start, end = error.token.start_pos, error.token.end_pos
     piece = math.latex[start:end]
+    named = piece.startswith(r"\operatorname") or ARGUMENT.match(math.latex, end)
+    if error.token.type == "WORDS" and named:
+        message = f"unknown function `{piece}`"
+        return source.error(message, math.start + start, math.start + end, FUNCTIONS)
     message = f"cannot read `{piece}`" if piece else "the formula ends too early"
-    spelled = [SPELLED[name] for name in SPELLED if name in names]
-    operand = names - SPELLED.keys() - IMPLIED
+    accepted = [TERMINALS[name] for name in TERMINALS if name in names]
+    operand = names - TERMINALS.keys() - IMPLIED
     if operand:
-        spelled.insert(0, ("a number, " if "NUMBER" in operand else "") + OPERAND)
+        accepted.insert(0, ("a number, " if "NUMBER" in operand else "") + OPERAND)
     elif names & {"LPAR"}:
-        spelled.insert(0, "(")
-    return source.error(message, math.start + start, math.start + end, ", ".join(spelled))
+        accepted.insert(0, "(")
+    return source.error(message, math.start + start, math.start + end, ", ".join(accepted))
 
 
 class Builder:
@@ -195,7 +211,7 @@ class Builder:
         return self.source.error(message, self.offset + start, self.offset + end, accepted)
 
     def formula(self, tree):
-        """The mention or the assignment that a tree says."""
+        """The mention or the assignment of a tree."""
         target, right = None, tree
         if tree.data == "assignment":
             left, _, right = tree.children
@@ -214,7 +230,7 @@ class Builder:
         return matrices.shape_of(expression, self.table, self.shapes)
 
     def note_shape(self, latex, expression, tree):
-        """What is assigned fits the symbol; a matrix has the shape of the first that is."""
+        """Check that a value fits its symbol; a matrix keeps the shape of its first value."""
         value = self.shape(expression)
         own = self.shape(sympy.Symbol(latex))
         try:
@@ -228,17 +244,27 @@ class Builder:
         """The symbol that a node names, checked against the known names."""
         latex = name_of(node)
         time = ""
+        start, end = extent(node)
         if latex not in self.table:
             latex, time = without_time(latex)
         if latex not in self.table:
             message = f"unknown symbol `{name_of(node)}`"
             known = "  ".join(sorted(self.table, key=str.lower))
             accepted = f"one of {known}, or a new row in optimizers/formula/symbols.py"
-            if (word := name_of(node).removeprefix("\\")) in ("sign", "clip"):
+            word = name_of(node).removeprefix("\\")
+            if word in ("sign", "clip"):
                 accepted = rf"\operatorname{{{word}}}(…)"
+            elif self.names_function(word, end):
+                message = f"unknown function `{name_of(node)}`"
+                accepted = f"{FUNCTIONS}; a symbol needs a row in optimizers/formula/symbols.py"
             raise self.error(message, node, accepted)
-        start, end = extent(node)
         return Occurrence(latex, time, self.offset + start, self.offset + end)
+
+    def names_function(self, word, end):
+        """Whether a command is meant as a function: it has an argument, and is no Greek letter."""
+        greek = word.removeprefix("var").lower() in greeks
+        command = len(word) > 1 and word.isalpha() and not greek
+        return command and ARGUMENT.match(self.source.text, self.offset + end) is not None
 
     def build(self, node):
         """The SymPy expression of a node, operands in the order written."""
@@ -274,14 +300,14 @@ class Builder:
         return BUILD[node.data](*parts)
 
     def check(self, node, shapes, sign=""):
-        """Refuse what matrices do not do, at a node."""
+        """Refuse, at a node, an operation that matrices do not have."""
         try:
             matrices.check(node.data, shapes, sign)
         except matrices.Mismatch as error:
             raise self.error(error.args[0], node, error.args[1]) from None
 
     def norm(self, node, inner):
-        """The norm of an array, or the one that is named of a matrix."""
+        """The norm of an array, or the named norm of a matrix."""
         named = str(node.children[-1]) in FROBENIUS
         if is_matrix(self.shape(inner)) and not named:
             raise self.error("of a matrix, which norm?", node, r"\lVert·\rVert_F")
@@ -389,7 +415,7 @@ def extent(node):
 
 
 def name_of(node):
-    r"""The one spelling of a symbol: accent, base, subscript, text superscript, without spaces."""
+    r"""A symbol in its only spelling: accent, base, subscript, text superscript, no spaces."""
     base, sub, up = "", "", ""
     for token in node.scan_values(lambda token: True):
         if token.type == "ACCENT":
@@ -410,7 +436,7 @@ ACCENTS = {"\\widehat": "\\hat", "\\widetilde": "\\tilde", "\\overline": "\\bar"
 
 
 def inner(text):
-    """What braces hold, if there are any."""
+    """The text inside braces, or the text itself where there are none."""
     text = text.strip()
     return text[1:-1] if text.startswith("{") else text
 
@@ -438,8 +464,8 @@ def without_time(latex):
     return base + up, time
 
 
-def occurrences(latex, symbols):
-    r"""Where the symbols of a piece of mathematics stand in it, for what marks them on a page.
+def occurrences(latex: str, symbols: Iterable[Symbol]) -> list[tuple[Symbol, int, int]]:
+    r"""The symbols of a piece of mathematics with their places, so that a page can mark them.
 
     Args:
         latex: the piece, without dollar signs.
@@ -459,10 +485,6 @@ def occurrences(latex, symbols):
     """
     table = {symbol.latex: symbol for symbol in symbols}
     found = formulas(Source(latex, "<formula>", 1), Math(latex, 0, ""), table)
-    places = [one for formula in found for one in [formula.target, *formula.reads] if one]
-    return [(table[one.latex], one.start, one.end) for one in sorted(places, key=by_start)]
-
-
-def by_start(occurrence):
-    """Reading order."""
-    return occurrence.start
+    places = [place for formula in found for place in [formula.target, *formula.reads] if place]
+    places.sort(key=attrgetter("start"))
+    return [(table[place.latex], place.start, place.end) for place in places]

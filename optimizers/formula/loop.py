@@ -1,10 +1,11 @@
 r"""Turns a rule into one loop over elements that reads and writes each value once.
 
-What has no element, such as $1 - \beta_1^t$, is a number: the function `once` computes it once a
-step for each tensor, in float64, and the loop knows it by name. The caller puts a program around
-the loop.
+A quantity without elements, such as $1 - \beta_1^t$, is a number: the function `once` computes it
+once a step for each tensor, in float64, and the loop knows it by name. The caller puts a program
+around the loop.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import sympy
@@ -12,6 +13,7 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from .expressions import clip, divides
 from .printers import PYTHON, SETTINGS, Python, any_array, indent, named, occurs
+from .rule import Rule
 
 
 class NoKernel(ValueError):
@@ -23,8 +25,8 @@ class Loop(NamedTuple):
 
     Args:
         path: the file of the rule.
-        arrays: the names of what is read element by element: `param`, `grad`, then the states.
-        numbers: the names of what has no element: `direction`, which is -1 to climb, then the rest.
+        arrays: the names of the quantities with elements: `param`, `grad`, then the states.
+        numbers: the names of the others: `direction`, which is -1 to climb, then the rest.
         lines: the arithmetic of one element, in Python, each line with its formula as a comment.
         once: the function `once(step, **options)`, which computes the numbers in float64.
         options: the options that `once` takes.
@@ -53,14 +55,14 @@ class Elements(PythonCodePrinter):
         self.rule, self.taken, self.once, self.numbers = rule, set(taken), [], {}
 
     def fresh(self, name):
-        """A name that nothing has yet: this one, or the next that is free."""
+        """A name that is not taken yet: this name, or the next that is free."""
         while name in self.taken:
             name += "_"
         self.taken.add(name)
         return name
 
-    def number(self, expression):
-        """The name in the loop of what has no element."""
+    def name_of_number(self, expression):
+        """The name in the loop of an expression without elements."""
         if expression.is_Symbol and self.rule.symbols[expression.name].kind == "hyper-parameter":
             code = self.rule.code(expression.name)
             for name, known in self.numbers.items():
@@ -78,16 +80,16 @@ class Elements(PythonCodePrinter):
     def elements(self, expression):
         """The code of an expression, with an element or without."""
         if not any_array(self.rule, expression):
-            return self.number(expression)
+            return self.name_of_number(expression)
         return self._print(expression)
 
     def bracketed(self, expression):
-        """The same as one factor."""
+        """The code of an expression as a factor of a product."""
         code = self.elements(expression)
         return f"({code})" if expression.is_Add and any_array(self.rule, expression) else code
 
     def signed(self, expression):
-        """Whether a term is taken away, and its code without that sign."""
+        """Whether a term has a minus, and its code without that sign."""
         minus, numbers, code = False, [], ""
         for factor in factors(expression):
             if factor == -1:
@@ -95,12 +97,13 @@ class Elements(PythonCodePrinter):
             elif not any_array(self.rule, factor):
                 numbers.append(factor)
             elif divides(factor):
-                code = f"{code or self.number(sympy.Integer(1))}/{self.bracketed(factor.base)}"
+                above = code or self.name_of_number(sympy.Integer(1))
+                code = f"{above}/{self.bracketed(factor.base)}"
             else:
                 code = f"{code}*{self.bracketed(factor)}" if code else self.bracketed(factor)
         if numbers:
-            # All numbers of a product are one, in front.
-            whole = self.number(numbers[0] if len(numbers) == 1 else multiply(numbers))
+            # All numbers of a product become a single number in front.
+            whole = self.name_of_number(numbers[0] if len(numbers) == 1 else multiply(numbers))
             code = f"{whole}*{code}" if code else whole
         return minus, code
 
@@ -155,7 +158,7 @@ class Elements(PythonCodePrinter):
         return self._print_call("clip", call)
 
 
-# What is done to one element at a time.
+# Operations on one element at a time.
 ELEMENTWISE = {
     *(sympy.Add, sympy.Mul, sympy.Pow, sympy.Max, sympy.Min, sympy.Abs, sympy.sign, clip),
     *(sympy.Symbol, sympy.Integer, sympy.Rational, sympy.Float),
@@ -174,7 +177,7 @@ def multiply(numbers):
     return sympy.Mul(*numbers, evaluate=False)
 
 
-def loop_of(rule, variable=None, reserved=()):
+def loop_of(rule: Rule, variable: str | None = None, reserved: Iterable[str] = ()) -> Loop:
     """The rule as one loop over elements.
 
     Args:
@@ -216,7 +219,10 @@ def loop_of(rule, variable=None, reserved=()):
             if not (part.is_Number or part.func in ELEMENTWISE):
                 name = getattr(part.func, "__name__", part)
                 where = f"{statement.path}:{statement.line}"
-                raise NoKernel(f"{where}: {name} takes more than one element")
+                raise NoKernel(
+                    f"{where}: {name} takes more than one element; accepted in a kernel: +, -, "
+                    r"products, quotients, powers, \max, \min, |·|, clip and sign"
+                )
         target = rule.symbols[statement.target]
         if target.of:
             code = printer.elements(statement.expression)
@@ -224,13 +230,13 @@ def loop_of(rule, variable=None, reserved=()):
         else:
             code = Python(rule).doprint(statement.expression)
             printer.once.append(f"{target.code} = {code}")
-    once = [*printer.once, f"return [{', '.join([*printer.numbers.values(), *kept])}]"]
+    body = [*printer.once, f"return [{', '.join([*printer.numbers.values(), *kept])}]"]
     if rule.initialize_reads_gradient:
-        once.insert(0, "step = step - 1  # Initialize took a call")
+        body.insert(0, "step = step - 1  # Initialize took a call")
     options = tuple(rule.hyperparameters)
     arguments = ["step", *kept, *(["*"] if options else []), *options]
     head = [f"def once({', '.join(arguments)}):", "    # What has no element, in float64."]
-    once = "\n".join([*head, *indent(once)])
+    once = "\n".join([*head, *indent(body)])
     needed = [text for name, text in PYTHON.items() if occurs(name, once)]
     return Loop(
         path=path,
@@ -246,4 +252,8 @@ def loop_of(rule, variable=None, reserved=()):
 
 def has_elements(rule, code):
     """Whether a state has the shape of the parameter."""
-    return any(one.of for one in rule.symbols.values() if (one.kind, one.code) == ("state", code))
+    return any(
+        symbol.of
+        for symbol in rule.symbols.values()
+        if (symbol.kind, symbol.code) == ("state", code)
+    )

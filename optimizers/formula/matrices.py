@@ -1,14 +1,14 @@
 r"""Matrices in formulas: which symbols are matrices, what fits together, and what is refused.
 
 Everything else is computed element by element, whatever its shape. A symbol of the kind `matrix`
-is one of rows and columns: $X Y$ is the product of matrices, $X^\top$ the transpose and
+has rows and columns: $X Y$ is the product of matrices, $X^\top$ the transpose and
 $\lVert X \rVert_F$ the Frobenius norm. A shape is NUMBER, ARRAY or (rows, columns).
 """
 
 import sympy
 
 NUMBER, ARRAY = "a number", "an array"
-# The sizes are known by name only; None is one that is not known, as in a formula by itself.
+# Sizes are known by name only. None is an unknown size, such as in a formula by itself.
 PARAMETER, UNKNOWN = ("rows", "columns"), (None, None)
 
 
@@ -67,34 +67,34 @@ def shape_of(expression, table, shapes):
         return parts[0][0], parts[1][1]
     if isinstance(expression, transpose):
         return parts[0][::-1]
-    # Of what is computed element by element, the shape of the largest part.
+    # The result of an operation on elements has the shape of its largest part.
     return next(filter(is_matrix, parts), ARRAY if ARRAY in parts else NUMBER)
 
 
-def fits(one, other):
+def fits(left, right):
     """Whether two shapes are the same, so far as they are known; an array has the parameter's."""
-    one, other = (PARAMETER if shape == ARRAY else shape for shape in (one, other))
-    if not (is_matrix(one) and is_matrix(other)):
-        return one == other
-    return all(a == b or None in (a, b) for a, b in zip(one, other, strict=True))
+    left, right = (PARAMETER if shape == ARRAY else shape for shape in (left, right))
+    if not (is_matrix(left) and is_matrix(right)):
+        return left == right
+    return all(a == b or None in (a, b) for a, b in zip(left, right, strict=True))
 
 
-def spelled(shape):
+def in_words(shape):
     """A shape in words."""
     shape = PARAMETER if shape == ARRAY else shape
-    return " × ".join(one or "?" for one in shape) if is_matrix(shape) else shape
+    return " × ".join(size or "?" for size in shape) if is_matrix(shape) else shape
 
 
 def check(operation, shapes, sign=""):
-    """Refuse an operation that is not one of matrices, or whose operands do not fit.
+    """Refuse an operation that matrices do not have, or whose operands do not fit.
 
     Args:
         operation: the name of the grammar's rule.
         shapes: the shapes of its operands, at least one of them a matrix.
-        sign: what stands between the factors of a product.
+        sign: the sign between the factors of a product; empty if they stand side by side.
 
     Raises:
-        Mismatch: it is not.
+        Mismatch: matrices do not have the operation, or the operands do not fit.
     """
     if operation in ("group", "negate"):
         return
@@ -103,7 +103,7 @@ def check(operation, shapes, sign=""):
             message = "a number and a matrix: to every entry, or on the diagonal?"
             raise Mismatch(message, "operands of the same shape")
         if not fits(*shapes):
-            message = f"a sum of {spelled(shapes[0])} and {spelled(shapes[1])}"
+            message = f"a sum of {in_words(shapes[0])} and {in_words(shapes[1])}"
             raise Mismatch(message, "operands of the same shape")
     elif operation in ("juxtapose", "times"):
         if NUMBER in shapes:
@@ -115,7 +115,7 @@ def check(operation, shapes, sign=""):
             message = "between matrices, which product?"
             raise Mismatch(message, "the matrices side by side: the product of matrices")
         if not fits((shapes[0][1],) * 2, (shapes[1][0],) * 2):
-            message = f"a product of {spelled(shapes[0])} and {spelled(shapes[1])}"
+            message = f"a product of {in_words(shapes[0])} and {in_words(shapes[1])}"
             raise Mismatch(message, r"as many columns as rows below them, such as $X X^\top$")
     elif operation not in ("quotient", "fraction") or shapes[1] != NUMBER:
         message = f"{operation} of a matrix: of each entry, or of the whole?"
@@ -125,7 +125,7 @@ def check(operation, shapes, sign=""):
 
 
 def check_assignment(latex, target, value):
-    """Refuse a value that does not fit what it is assigned to.
+    """Refuse a value that does not fit the symbol that it is assigned to.
 
     Args:
         latex: the target's symbol.
@@ -136,5 +136,5 @@ def check_assignment(latex, target, value):
         Mismatch: it does not fit.
     """
     if (is_matrix(target) or is_matrix(value)) and not fits(target, value):
-        message = f"`{latex}` is {spelled(target)}, and this is {spelled(value)}"
-        raise Mismatch(message, f"a value of the shape {spelled(target)}")
+        message = f"`{latex}` is {in_words(target)}, and this is {in_words(value)}"
+        raise Mismatch(message, f"a value of the shape {in_words(target)}")

@@ -1,11 +1,12 @@
 r"""Prints a rule as Python, as JavaScript, and its arithmetic with the numbers put in.
 
-SymPy's printers print the expressions; here stands what goes around them: the names of the code,
-NumPy's functions, Initialize and the state.
+SymPy's printers print the expressions; this module adds the names of the code, NumPy's functions,
+Initialize and the state.
 """
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sympy.printing.jscode import JavascriptCodePrinter
@@ -13,9 +14,12 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
+if TYPE_CHECKING:
+    from .rule import Line, Rule
+
 SETTINGS = {"order": "none", "allow_unknown_functions": True}
 
-# Before the function, those that it needs.
+# Helpers; a program begins with those that its `step` needs.
 PYTHON = {
     "power": """def power(base, exponent):
     return np.inf if exponent is None else base**exponent
@@ -107,7 +111,7 @@ class Python(PythonCodePrinter):
 
 
 class JavaScript(JavascriptCodePrinter):
-    """Expressions as JavaScript over numbers; what needs all of an array goes before."""
+    """Expressions as JavaScript over numbers; norms and products of matrices go before them."""
 
     def __init__(self, rule):
         super().__init__(SETTINGS)
@@ -151,12 +155,13 @@ class JavaScript(JavascriptCodePrinter):
         return self._hoist("transpose", call)
 
     def each(self, expression, also=()):
-        """An expression over arrays; `also` are those whose shape it takes."""
+        """An expression over arrays; it takes the shape of those in `also`."""
         body = self._print(expression)
-        own = {one for one in expression.free_symbols if self.rule.symbols[one.name].of}
-        names = {named(self.rule, one) for one in own}
+        known = self.rule.symbols
+        own = [symbol for symbol in expression.free_symbols if known[symbol.name].of]
+        names = {named(self.rule, symbol) for symbol in own}
         names |= {name for name, code in self.whole if not code.startswith("norm")}
-        names = {one for one in names if occurs(one, body)}
+        names = {name for name in names if occurs(name, body)}
         if names == {body}:
             return body
         arrays = ", ".join(sorted({*names, *also}))
@@ -223,11 +228,11 @@ def matrix(value, digits):
         >>> print(matrix([[1.0, 0.25], [-2.0, 0.0]], 3))
         \begin{pmatrix} 1 & 0.25 \\ -2 & 0 \end{pmatrix}
     """
-    rows = (" & ".join(number(one, digits) for one in row) for row in value)
+    rows = (" & ".join(number(entry, digits) for entry in row) for row in value)
     return r"\begin{pmatrix} " + r" \\ ".join(rows) + r" \end{pmatrix}"
 
 
-def worked(line, digits=4):
+def worked(line: "Line", digits: int = 4) -> str:
     r"""A line that ran, with its numbers put in.
 
     Args:
@@ -235,10 +240,10 @@ def worked(line, digits=4):
         digits: significant digits, at least 1.
 
     Returns:
-        LaTeX: what is assigned to, the arithmetic, the value.
+        LaTeX: the symbol that is assigned to, the arithmetic, the value.
 
     Example:
-        >>> from optimizers.formula import rule_of
+        >>> from optimizers import rule_of
         >>> start, first = rule_of("Adam").trace(1.0, [-0.5], lr=0.1)
         >>> print(worked(first.lines[1]))
         V_{dw} = 0.9 \cdot 0 + \left(1 - 0.9\right) \cdot \left(-0.5\right) = -0.05
@@ -249,7 +254,7 @@ def worked(line, digits=4):
     return f"{line.statement.target} = {arithmetic}{same}"
 
 
-def python(rule, variable=None):
+def python(rule: "Rule", variable: str | None = None) -> str:
     """The rule as a Python module with a function `step`, called as the NumPy steps are.
 
     Args:
@@ -275,16 +280,17 @@ def python(rule, variable=None):
     """
     variable, printer = variable or rule.variables[0], Python(rule)
 
-    def line(one):
-        code = printer.doprint(one.expression)
-        like_param = one.section == "initialize" and one.variable
-        if like_param and not any_array(rule, one.expression):
+    def line_of(statement):
+        code = printer.doprint(statement.expression)
+        like_param = statement.section == "initialize" and statement.variable
+        if like_param and not any_array(rule, statement.expression):
             code = f"np.full_like(param, {code})"
-        return f"{rule.symbols[one.target].code} = {code}  # {one.path}:{one.line}"
+        target = rule.symbols[statement.target].code
+        return f"{target} = {code}  # {statement.path}:{statement.line}"
 
     def lines(section):
         for repeat, statements in rule.blocks(variable, section):
-            code = list(map(line, statements))
+            code = list(map(line_of, statements))
             if repeat:
                 code = [f"for _ in range({printer.doprint(repeat.times)}):", *indent(code)]
             yield from code
@@ -314,12 +320,12 @@ def python(rule, variable=None):
     return "\n\n".join(["import numpy as np\n", *needed, code]) + "\n"
 
 
-def javascript(rule, variable=None):
+def javascript(rule: "Rule", variable: str | None = None) -> str:
     """The rule as an ES module with a function `step(param, grad, state, hyper)`.
 
     Parameters, gradients and states are numbers or arrays of them, typed or not, nested or not;
     `state` is `{}` at the start; the result is `[param, state]`. `hyper` holds hyper-parameters by
-    their names in the code, and `maximize`; what it lacks comes from `defaults`.
+    their names in the code, and `maximize`; missing ones come from `defaults`.
 
     Args:
         rule: the rule.
@@ -339,16 +345,17 @@ def javascript(rule, variable=None):
     """
     variable, printer = variable or rule.variables[0], JavaScript(rule)
 
-    def line(one):
-        like_param = one.section == "initialize" and one.variable
-        like_param = like_param and not any_array(rule, one.expression)
-        code = printer.each(one.expression, ["param"] if like_param else [])
+    def lines_of(statement):
+        like_param = statement.section == "initialize" and statement.variable
+        like_param = like_param and not any_array(rule, statement.expression)
+        code = printer.each(statement.expression, ["param"] if like_param else [])
         yield from printer.hoisted()
-        yield f"{rule.symbols[one.target].code} = {code}; // {one.path}:{one.line}"
+        target = rule.symbols[statement.target].code
+        yield f"{target} = {code}; // {statement.path}:{statement.line}"
 
     def lines(section):
         for repeat, statements in rule.blocks(variable, section):
-            code = [text for one in statements for text in line(one)]
+            code = [line for statement in statements for line in lines_of(statement)]
             if repeat:
                 head = f"for (let i = 0; i < {printer.doprint(repeat.times)}; i++) {{"
                 code = [head, *indent(code, 2), "}"]
@@ -358,7 +365,7 @@ def javascript(rule, variable=None):
     states = "".join(f", {name}" for name in rule.states)
     load = [f"({{ {states[2:]} }} = state);"]
     begin = list(lines("initialize"))
-    own = [rule.symbols[one.target].code for one in rule.lines(variable)]
+    own = [rule.symbols[line.target].code for line in rule.lines(variable)]
     own = [name for name in dict.fromkeys(own) if name not in ("param", "grad")]
     body = [
         f"const {{ {names}, ...unknown }} = {{ ...defaults, ...hyper }};",
@@ -392,7 +399,7 @@ def javascript(rule, variable=None):
 
 def any_array(rule, expression):
     """Whether an expression has the shape of the parameter by itself."""
-    return any(rule.symbols[one.name].of for one in expression.free_symbols)
+    return any(rule.symbols[symbol.name].of for symbol in expression.free_symbols)
 
 
 def indent(lines, by=4):

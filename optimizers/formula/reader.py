@@ -1,21 +1,29 @@
 """Reads a formula section into a rule, and refuses what it could only guess."""
 
-import importlib
 import inspect
 import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from .expressions import Formula, formulas
 from .rule import Repeat, Rule, Statement, blocks
 from .source import WORDS, Source, pieces_of_math
-from .symbols import symbols_for
+from .symbols import Symbol, symbols_for
 
 MARKERS = ("--8<-- [start:formula]", "--8<-- [end:formula]")
 
 
-def read(text, *, path="<formula>", line=1, symbols=None, defaults=None):
+def read(
+    text: str,
+    *,
+    path: str | Path = "<formula>",
+    line: int = 1,
+    symbols: Iterable[Symbol] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Rule:
     r"""Read the formula section of an optimizer.
 
     Args:
@@ -30,7 +38,7 @@ def read(text, *, path="<formula>", line=1, symbols=None, defaults=None):
         The rule.
 
     Raises:
-        FormulaError: anything that is not understood without guessing, with its place.
+        FormulaError: the reader would have to guess; the error names the place.
 
     Example:
         >>> rule = read(r'''Initialize: $V_{dw} = 0$
@@ -47,7 +55,8 @@ def read(text, *, path="<formula>", line=1, symbols=None, defaults=None):
     """
     source = Source(text, str(path), line)
     table = {symbol.latex: symbol for symbol in symbols or symbols_for()}
-    found, shapes = [], {}
+    found: list[Item] = []
+    shapes: dict[str, tuple] = {}
     for math in pieces_of_math(source):
         repeat = how_often(source, math.repeat, table) if math.repeat else None
         for formula in formulas(source, math, table, shapes):
@@ -62,82 +71,82 @@ def read(text, *, path="<formula>", line=1, symbols=None, defaults=None):
     check_mentions(source, table, items, [item for item in found if not item.formula.target])
 
     used = used_by(items)
-    statements = []
-    for formula, section, repeat in items:
-        at = source.where(formula.start)
-        target = formula.target.latex
-        latex = text[formula.start : formula.end]
-        statements.append(
-            Statement(
-                latex,
-                source.path,
-                *at,
-                section,
-                table[target].of,
-                target,
-                formula.expression,
-                repeat,
-            )
-        )
     chosen = {latex: symbol for latex, symbol in table.items() if latex in used}
-    return Rule(tuple(statements), chosen, dict(defaults or {}))
+    statements = tuple(statement_of(source, table, item) for item in items)
+    return Rule(statements, chosen, dict(defaults or {}))
 
 
-def rule_of(module):
-    """The rule of an optimizer of the package, read from its module's file.
+def rule_of(module: ModuleType) -> Rule:
+    """The rule of an optimizer, read from its module's file.
 
     Args:
-        module: the module, or the optimizer's name, such as "Adam" or "Gradient Descent".
+        module: a module such as `optimizers.adam`, with a formula section and a function
+            `adam_step`. The variables of this function, and the attribute `state_names` of the
+            module's classes, are the names that choose among several rows of a symbol.
 
     Returns:
-        The rule; its defaults are those of the NumPy step.
+        The rule; its defaults are those of the function.
 
     Raises:
-        FormulaError: the formula cannot be read.
+        FormulaError: the formula cannot be read, or the module lacks the section or the function.
 
     Example:
-        >>> rule = rule_of("AdamW")
+        >>> import optimizers.adamw
+        >>> rule = rule_of(optimizers.adamw)
         >>> rule.statements[4].latex, rule.statements[4].path, rule.defaults["weight_decay"]
         ('W := W - \\\\alpha \\\\lambda W', 'optimizers/adamw.py', 0.01)
     """
-    if isinstance(module, str):
-        module = importlib.import_module("optimizers." + re.sub(r"\W+", "_", module.lower()))
-    step = getattr(module, module.__name__.rpartition(".")[2] + "_step")
     path = module.__name__.replace(".", "/") + ".py"
-    text, line = section_of(Path(module.__file__).read_text(encoding="utf-8"), path)
-    states = [name for one in vars(module).values() for name in getattr(one, "state_names", ())]
-    return read_once(text, path, line, tuple(states), tuple(defaults_of(step).items()))
+    text = Path(module.__file__ or path).read_text(encoding="utf-8")
+    section, line = section_of(text, path)
+    name = module.__name__.rpartition(".")[2] + "_step"
+    step = getattr(module, name, None)
+    if step is None:
+        accepted = f"def {name}(param, grad, state, *, …), whose defaults the rule takes"
+        raise Source(text, path, 1).error(f"the module has no function `{name}`", 0, 0, accepted)
+    states = [key for item in vars(module).values() for key in getattr(item, "state_names", ())]
+    names = (*states, *inspect.unwrap(step).__code__.co_varnames)
+    return read_once(section, path, line, names, tuple(defaults_of(step).items()))
 
 
-@lru_cache(maxsize=64)  # it is asked for again and again, and a file may have been changed since
-def read_once(text, path, line, states, defaults):
-    """The rule of a section that has been read before, or is now."""
-    table = symbols_for([*states, *dict(defaults)])
+@lru_cache(maxsize=64)  # callers ask for a rule again and again, and its file may have changed
+def read_once(text, path, line, names, defaults):
+    """The rule of a section, with the rows of symbols for the names in the code."""
+    table = symbols_for(names)
     return read(text, path=path, line=line, symbols=table, defaults=dict(defaults))
 
 
-def section_of(text, path):
+def section_of(text: str, path: str) -> tuple[str, int]:
     r"""The formula section of a file's text, between its markers, and its first line.
 
     Example:
         >>> section_of("A\n% --8<-- [start:formula]\n$W$\n% --8<-- [end:formula]\n", "a.py")
         ('$W$\n', 3)
     """
-    lines = text.splitlines(keepends=True)
-    places = [[i for i, one in enumerate(lines) if marker in one] for marker in MARKERS]
-    if [len(place) for place in places] != [1, 1] or places[0] > places[1]:
-        raise ValueError(f"{path}: accepted: one line {MARKERS[0]} and, below it, one {MARKERS[1]}")
-    start, end = places[0][0] + 1, places[1][0]
-    return "".join(lines[start:end]), start + 1
+    source, places = Source(text, path, 1), []
+    accepted = f"one line {MARKERS[0]} and, below it, one {MARKERS[1]}"
+    for marker in MARKERS:
+        found = [match.start() for match in re.finditer(re.escape(marker), text)]
+        if not found:
+            raise source.error(f"no line `{marker}`", 0, 0, accepted)
+        if len(found) > 1:
+            message = f"a second line `{marker}`"
+            raise source.error(message, found[1], found[1] + len(marker), accepted)
+        places += found
+    if places[0] > places[1]:
+        message = "the formula ends here before it starts"
+        raise source.error(message, places[1], places[1] + len(MARKERS[1]), accepted)
+    start, end = (source.where(place)[0] for place in places)
+    return "".join(text.splitlines(keepends=True)[start : end - 1]), start + 1
 
 
 def defaults_of(step):
-    """The defaults of a step's keywords, without `maximize`, which no formula says."""
+    """The defaults of a step's keywords, without `maximize`, which stands in no formula."""
     keywords = inspect.signature(step).parameters.values()
     return {
-        one.name: one.default
-        for one in keywords
-        if one.default is not one.empty and one.name != "maximize"
+        keyword.name: keyword.default
+        for keyword in keywords
+        if keyword.default is not keyword.empty and keyword.name != "maximize"
     }
 
 
@@ -149,9 +158,27 @@ class Item(NamedTuple):
     repeat: Repeat | None
 
 
+def statement_of(source, table, item):
+    """The statement of an item that assigns."""
+    formula, target = item.formula, item.formula.target.latex
+    line, column = source.where(formula.start)
+    return Statement(
+        latex=source.text[formula.start : formula.end],
+        path=source.path,
+        line=line,
+        column=column,
+        section=item.section,
+        variable=table[target].of,
+        target=target,
+        expression=formula.expression,
+        repeat=item.repeat,
+    )
+
+
 def used_by(items):
-    """The symbols that some formulas use, those that say how often included."""
-    used = {one.latex for item in items for one in [item.formula.target, *item.formula.reads]}
+    """The symbols that some formulas use, including the numbers of repetitions."""
+    places = [place for item in items for place in [item.formula.target, *item.formula.reads]]
+    used = {place.latex for place in places}
     return used | {name for item in items if item.repeat for name in item.repeat.reads}
 
 
@@ -167,13 +194,13 @@ def how_often(source, math, table):
 
 
 def refuse(source, place, message, accepted):
-    """The error at a formula or at a symbol of one."""
+    """The error at a formula or at a symbol in it."""
     return source.error(message, place.start, place.end, accepted)
 
 
-# What is computed anew in each iteration.
+# Quantities of these kinds are computed anew in each iteration.
 WITHIN = ("intermediate", "matrix")
-# Why a symbol of a kind is not assigned to.
+# Symbols of these kinds are not assigned to, for the reason in words.
 NOT_ASSIGNED = {
     "size": "a size, which is the parameter's",
     "hyper-parameter": "a hyper-parameter, which the caller gives",
@@ -202,56 +229,56 @@ def check_places(source, table, items):
         for read in formula.reads:
             symbol = table[read.latex]
             if symbol.kind == "group":
-                members = [one.latex for one in table.values() if one.code == symbol.code]
+                members = [row.latex for row in table.values() if row.code == symbol.code]
                 message = f"`{symbol.latex}` is {NOT_ASSIGNED['group']}"
-                accepted = " or ".join(one for one in members if one != symbol.latex)
+                accepted = " or ".join(latex for latex in members if latex != symbol.latex)
                 raise refuse(source, read, message, accepted)
             if symbol.of not in ("", target.of):
                 message = f"`{symbol.latex}` belongs to {symbol.of}, and this line to {target.of}"
-                fits = [one.latex for one in table.values() if one[1:3] == symbol[1:3]]
-                accepted = " or ".join(one for one in fits if table[one].of == target.of)
+                twins = [row for row in table.values() if row[1:3] == symbol[1:3]]
+                accepted = " or ".join(twin.latex for twin in twins if twin.of == target.of)
                 raise refuse(source, read, message, accepted or "its counterpart in the table")
 
 
 def check_times(source, table, items):
-    """Indices of time say what the order of the lines says: then x_t is x, in place."""
+    """Indices of time agree with the order of the lines, so that x_t is x, in place."""
     styles, assigned = {}, set()
     for formula, section, repeat in items:
         target = formula.target
-        for one in [*formula.reads, target]:
-            kind = table[one.latex].kind
-            if one.time and repeat:
+        for place in [*formula.reads, target]:
+            kind = table[place.latex].kind
+            if place.time and repeat:
                 message = "an index of time in a repetition, which stays in its iteration"
-                raise refuse(source, one, message, one.latex)
-            if one.time and kind in NOT_ASSIGNED:
-                message = f"`{one.latex}` is {NOT_ASSIGNED[kind]}: it has no index of time"
-                raise refuse(source, one, message, one.latex)
+                raise refuse(source, place, message, place.latex)
+            if place.time and kind in NOT_ASSIGNED:
+                message = f"`{place.latex}` is {NOT_ASSIGNED[kind]}: it has no index of time"
+                raise refuse(source, place, message, place.latex)
             allowed = ("", "0") if section == "initialize" else ("", "t", "t-1")
-            if one.time not in allowed:
+            if place.time not in allowed:
                 accepted = (
                     "no index, or _0" if section == "initialize" else "no index, _t or _{t-1}"
                 )
-                message = f"the index {one.time} in the section '{section}'"
-                raise refuse(source, one, message, accepted)
+                message = f"the index {place.time} in the section '{section}'"
+                raise refuse(source, place, message, accepted)
             if section == "iteration":
-                indexed = styles.setdefault(one.latex, bool(one.time))
-                if indexed != bool(one.time):
-                    message = f"`{one.latex}` is written with the index t and without"
-                    raise refuse(source, one, message, "one of the two in all lines")
-            if one.time == "t-1":
-                if one is target:
+                indexed = styles.setdefault(place.latex, bool(place.time))
+                if indexed != bool(place.time):
+                    message = f"`{place.latex}` is written with the index t and without"
+                    raise refuse(source, place, message, "one of the two in all lines")
+            if place.time == "t-1":
+                if place is target:
                     message = "an assignment to an earlier iteration"
-                    raise refuse(source, one, message, "the index t")
+                    raise refuse(source, place, message, "the index t")
                 if kind not in ("parameter", "state"):
-                    message = f"`{one.latex}`, {kind}, does not outlive its iteration"
-                    raise refuse(source, one, message, "the index t, or a state")
-                if one.latex in assigned:
-                    message = f"`{one.latex}` at t-1 is gone: a line above gave it the value at t"
-                    raise refuse(source, one, message, "this line above that one, or the index t")
-            given = kind == "gradient" or one.latex in assigned
-            if one.time == "t" and one is not target and not given:
-                message = f"`{one.latex}` at t has no value yet"
-                raise refuse(source, one, message, "the index t-1, or this line further down")
+                    message = f"`{place.latex}`, {kind}, does not outlive its iteration"
+                    raise refuse(source, place, message, "the index t, or a state")
+                if place.latex in assigned:
+                    message = f"`{place.latex}` at t-1 is gone: a line above gave it the value at t"
+                    raise refuse(source, place, message, "this line above that one, or the index t")
+            given = kind == "gradient" or place.latex in assigned
+            if place.time == "t" and place is not target and not given:
+                message = f"`{place.latex}` at t has no value yet"
+                raise refuse(source, place, message, "the index t-1, or this line further down")
         if section == "iteration":
             assigned.add(target.latex)
 
@@ -263,12 +290,12 @@ def check_values(source, table, items):
     in_iteration, before, inside = False, known, None
     for formula, section, repeat in items:
         if repeat != inside:
-            # What is first assigned to in a repetition may never be: it is repeated 0 times or more.
+            # A first value in a repetition may never come, because it is repeated 0 times or more.
             known = set(before) if inside else known
             before, inside = set(known), repeat
         if section == "iteration" and not in_iteration:
             in_iteration = True
-            # Of Initialize only states last.
+            # Only states outlive Initialize.
             known = {latex for latex in known if table[latex].kind not in WITHIN}
             known |= {latex for latex, symbol in table.items() if symbol.kind == "iteration"}
         for read in formula.reads:
@@ -287,16 +314,16 @@ def check_values(source, table, items):
 
 
 def check_use(source, table, items):
-    """Every line has a part in where the parameters go."""
+    """Every line has a part in the update of a parameter."""
     owners = dict.fromkeys(table[item.formula.target.latex].of for item in items)
-    for variable in [one for one in owners if one]:
-        # What all parameters share serves each.
+    for variable in filter(None, owners):
+        # A quantity that all parameters share serves each of them.
         own = [item for item in items if table[item.formula.target.latex].of in (variable, "")]
         loop = [item for item in own if item.section == "iteration"]
         begin = [item for item in own if item.section == "initialize"]
-        moved = {latex for latex, one in table.items() if one.kind == "parameter"}
+        moved = {latex for latex, row in table.items() if row.kind == "parameter"}
         moved = {latex for latex in moved if table[latex].of == variable}
-        # What an iteration reads of the one before it has to be alive at its end, and so on.
+        # A value that an iteration reads from the last one has to be alive at its end, and so on.
         alive = moved
         while True:
             dead, needed = unread(loop, alive)
@@ -309,7 +336,7 @@ def check_use(source, table, items):
             latex = item.formula.target.latex
             below = (loop if item in loop else begin)[::-1]
             below = below[: below.index(item)]
-            if any(one.formula.target.latex == latex for one in below):
+            if any(later.formula.target.latex == latex for later in below):
                 message = f"a line below replaces this `{latex}` before anything reads it"
             else:
                 message = f"`{latex}` is never used: nothing that moves {variable} reads it"
@@ -323,21 +350,21 @@ def check_use(source, table, items):
 
 
 def unread(lines, alive):
-    """Of some lines, last first, those whose value nobody reads; and what is read before them.
+    """The lines whose value no later line reads, found from the last line to the first.
 
     Args:
         lines: items in the order in which they run.
-        alive: the symbols that somebody reads after them.
+        alive: the symbols that are read after them.
 
     Returns:
-        The dead items, and the symbols that have to have a value before the first line.
+        The dead items, and the symbols that need a value before the first line.
     """
     dead, alive = [], set(alive)
     for repeat, block in reversed(blocks(lines)):
         after = set(alive)
         found, alive = unread_once(block, after)
         while repeat and not alive <= after:
-            # What a pass reads of the one before it, that one has to leave; and there may be none.
+            # Each pass may read values of the pass before it; and there may be no pass.
             after |= alive
             found, alive = unread_once(block, after)
         dead[:0] = found
@@ -347,7 +374,7 @@ def unread(lines, alive):
 
 
 def unread_once(lines, alive):
-    """The same of lines that run once."""
+    """The result of `unread` for lines that run once."""
     dead, alive = [], set(alive)
     for item in reversed(lines):
         if item.formula.target.latex in alive:
@@ -359,7 +386,7 @@ def unread_once(lines, alive):
 
 
 def check_mentions(source, table, items, mentions):
-    """What the prose mentions, some line uses."""
+    """Some line uses each symbol that the prose mentions."""
     used = used_by(items)
     codes = {table[latex].code for latex in used}
     for formula, *_ in mentions:

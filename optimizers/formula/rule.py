@@ -1,11 +1,13 @@
-"""An update rule that was read from LaTeX, and its run on NumPy arrays."""
+"""An update rule that was read from LaTeX; it runs on NumPy arrays."""
 
 import math
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from itertools import groupby
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
@@ -20,16 +22,16 @@ class Repeat(NamedTuple):
     """A repetition of some lines.
 
     Args:
-        times: how often: a SymPy number or the symbol of a hyper-parameter.
-        at: where that stands, as (line, column), which tells one repetition from the next.
+        times: the number of times: a SymPy number or the symbol of a hyper-parameter.
+        at: the place of this number, as (line, column); no two repetitions share it.
     """
 
     times: sympy.Expr
-    at: tuple
+    at: tuple[int, int]
 
     @property
-    def reads(self):
-        """The symbols that say how often, in LaTeX."""
+    def reads(self) -> tuple[str, ...]:
+        """The symbols in the number of times, in LaTeX."""
         return names_in(self.times)
 
 
@@ -44,8 +46,8 @@ class Statement(NamedTuple):
         section: "initialize" or "iteration".
         variable: the parameter that it serves, "W" or "b"; "" if it serves them all.
         target: the symbol that it assigns to, in LaTeX.
-        expression: what is assigned, a SymPy expression over LaTeX names.
-        repeat: the repetition that it stands in; None for once.
+        expression: the assigned value, a SymPy expression over LaTeX names.
+        repeat: the repetition that it stands in; None if it runs once.
     """
 
     latex: str
@@ -59,16 +61,16 @@ class Statement(NamedTuple):
     repeat: Repeat | None = None
 
     @property
-    def reads(self):
+    def reads(self) -> tuple[str, ...]:
         """The symbols that it reads, in LaTeX, sorted."""
         return names_in(self.expression)
 
 
 class Line(NamedTuple):
-    """One statement as it ran: the values that it read and the value that it gave."""
+    """One statement as it ran, with the values that it read and its result."""
 
     statement: Statement
-    reads: dict
+    reads: dict[str, Any]
     value: np.ndarray
 
 
@@ -76,8 +78,8 @@ class Moment(NamedTuple):
     """One moment of a run: the iteration, every quantity at its end, the lines that ran."""
 
     t: int
-    values: dict
-    lines: list
+    values: dict[str, Any]
+    lines: list[Line]
 
 
 @dataclass(frozen=True)
@@ -101,81 +103,93 @@ class Rule:
 
     statements: tuple[Statement, ...]
     symbols: dict[str, Symbol]
-    defaults: dict = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
 
-    def __str__(self):
-        text = []
+    def __str__(self) -> str:
+        text: list[str] = []
         for section, title in (("initialize", "Initialize"), ("iteration", "On iteration t")):
             chosen = [
-                f"repeat {one.repeat.times} times: {one.latex}" if one.repeat else one.latex
-                for one in self.lines(section=section)
+                f"repeat {line.repeat.times} times: {line.latex}" if line.repeat else line.latex
+                for line in self.lines(section=section)
             ]
             text += [title, *(f"    {latex}" for latex in chosen)] if chosen else []
         return "\n".join(text)
 
     @property
-    def variables(self):
+    def variables(self) -> tuple[str, ...]:
         """The parameters that the rule moves, such as ("W", "b")."""
-        return tuple(dict.fromkeys(one.variable for one in self.statements if one.variable))
+        return tuple(dict.fromkeys(line.variable for line in self.statements if line.variable))
 
     @property
-    def hyperparameters(self):
+    def hyperparameters(self) -> list[str]:
         """The keywords of `step` that the rule reads, such as ["lr", "betas", "eps"]."""
-        kinds = [one.code for one in self.symbols.values() if one.kind == "hyper-parameter"]
-        names = [code.partition("[")[0] for code in kinds]
-        # In the order of the defaults, which is the signature's, when there are any.
+        names = [code.partition("[")[0] for code in self._codes("hyper-parameter")]
+        # Defaults come first, because their order is the signature's.
         known = [name for name in self.defaults if name in names]
         return list(dict.fromkeys([*known, *names]))
 
     @property
-    def states(self):
+    def states(self) -> list[str]:
         """The keys of the state besides "step", such as ["exp_avg", "exp_avg_sq"]."""
-        kinds = [one.code for one in self.symbols.values() if one.kind == "state"]
-        return list(dict.fromkeys(kinds))
+        return list(dict.fromkeys(self._codes("state")))
 
     @property
-    def matrix(self):
+    def matrix(self) -> bool:
         """Whether the parameter has to be a matrix, of rows and columns."""
-        return any(one.kind in ("matrix", "size") for one in self.symbols.values())
+        return any(symbol.kind in ("matrix", "size") for symbol in self.symbols.values())
 
     @property
-    def elementwise(self):
+    def elementwise(self) -> bool:
         """Whether each coordinate of a parameter moves by itself: no matrix and no norm is used."""
-        return not self.matrix and not any(one.expression.has(norm) for one in self.statements)
+        return not self.matrix and not any(line.expression.has(norm) for line in self.statements)
 
     @property
-    def initialize_reads_gradient(self):
+    def initialize_reads_gradient(self) -> bool:
         """Whether Initialize uses a gradient, and so takes the first call for itself."""
         return any(
             self.symbols[name].kind == "gradient"
-            for one in self.lines(section="initialize")
-            for name in one.reads
+            for line in self.lines(section="initialize")
+            for name in line.reads
         )
 
-    def lines(self, variable=None, section=None):
-        """The statements, of one variable or section or of all; what all share is each one's."""
+    def lines(self, variable: str | None = None, section: str | None = None) -> list[Statement]:
+        """The statements of a variable or of all, of a section or of both.
+
+        A statement that serves all variables is among those of each.
+        """
         return [
-            one
-            for one in self.statements
-            if (variable is None or one.variable in (variable, ""))
-            and section in (None, one.section)
+            line
+            for line in self.statements
+            if (variable is None or line.variable in (variable, ""))
+            and section in (None, line.section)
         ]
 
-    def blocks(self, variable, section):
-        """The same as `blocks` of them."""
+    def blocks(
+        self, variable: str | None, section: str | None
+    ) -> list[tuple[Repeat | None, list[Statement]]]:
+        """The lines of a variable and a section, in runs as `blocks` makes them."""
         return blocks(self.lines(variable, section))
 
-    def code(self, latex):
+    def code(self, latex: str) -> str:
         """The name in the code of a symbol, such as "betas[1]"."""
         return self.symbols[latex].code
 
-    def step(self, param, grad, state, *, variable=None, maximize=False, **hyper):
+    def step(
+        self,
+        param: np.ndarray | float,
+        grad: np.ndarray | float,
+        state: dict[str, Any],
+        *,
+        variable: str | None = None,
+        maximize: bool = False,
+        **hyper: Any,
+    ) -> tuple[np.ndarray | float, dict[str, Any]]:
         r"""One step on NumPy arrays, out of place, called as the NumPy steps are.
 
         Args:
-            param: the parameter, an array of any shape; of a rule of matrices, a matrix.
+            param: the parameter, an array of any shape; a matrix if the rule moves matrices.
             grad: its gradient, of the same shape.
-            state: what the last step returned; an empty dict starts.
+            state: the state that the last step returned; an empty dict starts.
             variable: whose lines run, one of `variables`; the first unless said.
             maximize: climb instead of descend.
             hyper: the hyper-parameters by their names in the code.
@@ -185,10 +199,11 @@ class Rule:
 
         Raises:
             TypeError: a hyper-parameter is missing or unknown.
-            ValueError: the rule is one of matrices, and the parameter is none.
+            ValueError: the rule moves matrices, and the parameter is none; or it has no lines for
+                the variable.
 
         Example:
-            >>> from optimizers.formula import rule_of
+            >>> from optimizers import rule_of
             >>> param, state = np.array([1.0, -2.0]), {}
             >>> for grad in ([0.5, 0.1], [0.4, -0.3]):
             ...     param, state = rule_of("Adam").step(param, np.array(grad), state, lr=0.1)
@@ -198,7 +213,15 @@ class Rule:
         values = self._run(param, grad, state, variable, maximize, hyper)[-1].values
         return values[variable or self.variables[0]], self._state(values, state)
 
-    def trace(self, param, grads, *, variable=None, maximize=False, **hyper):
+    def trace(
+        self,
+        param: np.ndarray | float,
+        grads: Iterable[np.ndarray | float],
+        *,
+        variable: str | None = None,
+        maximize: bool = False,
+        **hyper: Any,
+    ) -> list[Moment]:
         r"""Every quantity of a run, one moment after the other.
 
         Args:
@@ -213,23 +236,26 @@ class Rule:
 
         Raises:
             TypeError: a hyper-parameter is missing or unknown.
+            ValueError: as in `step`.
 
         Example:
-            >>> from optimizers.formula import rule_of
+            >>> from optimizers import rule_of
             >>> for moment in rule_of("Adam").trace(1.0, [0.5, 0.4], lr=0.1):
             ...     print(moment.t, moment.values["W"], moment.values["V_{dw}"])
             0 1.0 0
             1 0.900000002 0.04999999999999999
             2 0.8011874237702178 0.08499999999999999
         """
-        variable, moments, state = variable or self.variables[0], [], {}
+        variable = variable or self.variables[0]
+        moments: list[Moment] = []
+        state: dict[str, Any] = {}
         for grad in grads:
             moments += self._run(param, grad, state, variable, maximize, hyper)
             values = moments[-1].values
             param, state = values[variable], self._state(values, state)
         return moments
 
-    def python(self, variable=None):
+    def python(self, variable: str | None = None) -> str:
         """The rule as the text of a Python module that needs only NumPy.
 
         Args:
@@ -239,7 +265,7 @@ class Rule:
             The text; its function `step` is called as the NumPy steps are.
 
         Example:
-            >>> from optimizers.formula import rule_of
+            >>> from optimizers import rule_of
             >>> module = {}
             >>> exec(rule_of("Adam").python(), module)
             >>> print(module["step"](np.ones(2), np.array([0.5, -3.0]), {}, lr=0.1)[0])
@@ -247,7 +273,7 @@ class Rule:
         """
         return printers.python(self, variable)
 
-    def javascript(self, variable=None):
+    def javascript(self, variable: str | None = None) -> str:
         """The rule as the text of an ES module with a function `step(param, grad, state, hyper)`.
 
         Args:
@@ -257,7 +283,7 @@ class Rule:
             The text; `printers.javascript` says how its function is called.
 
         Example:
-            >>> from optimizers.formula import rule_of
+            >>> from optimizers import rule_of
             >>> print(rule_of("Adam").javascript("b").splitlines()[-3].split(" => ")[1])
             param - lr*exp_avg_corrected/(Math.sqrt(exp_avg_sq_corrected) + eps), exp_avg_corrected,
             exp_avg_sq_corrected, param); // optimizers/adam.py:20
@@ -265,17 +291,19 @@ class Rule:
         return printers.javascript(self, variable)
 
     def _run(self, param, grad, state, variable, maximize, hyper):
-        """The moments of one call: Initialize on the first, and an iteration where there is one."""
+        """The moments of one call: Initialize if it is the first, an iteration if it takes one."""
         variable = variable or self.variables[0]
         if variable not in self.variables:
-            raise ValueError(f"no lines for {variable!r}, only for {', '.join(self.variables)}")
-        # No formula says "maximize": to climb is to descend along the negative gradient.
+            message = f"no lines for {variable!r}, only for {', '.join(self.variables)}"
+            raise ValueError(f"{place(self.statements[0])}: {message}")
+        # `maximize` is in no formula: to climb is to descend along the negative gradient.
         given = {"parameter": param, "gradient": -grad if maximize else grad}
         calls, options = state.get("step", 0), self._options(hyper)
         values, moments = {}, []
         if self.matrix and np.ndim(param) != 2:
             message = f"the rule moves matrices, and the parameter has the shape {np.shape(param)}"
-            raise ValueError(f"{self.statements[0].path}: {message}")
+            accepted = "accepted: a shape of two numbers, rows and columns"
+            raise ValueError(f"{place(self.statements[0])}: {message}; {accepted}")
         for latex, symbol in self.symbols.items():
             if symbol.kind == "hyper-parameter":
                 name, _, index = symbol.code.rstrip("]").partition("[")
@@ -289,17 +317,16 @@ class Rule:
         if not calls:
             moments.append(self._moment(0, "initialize", variable, values))
         if calls or not self.initialize_reads_gradient:
-            # An Initialize that takes a gradient takes a call, and t counts the calls after it.
+            # An Initialize that reads a gradient takes a call, and t counts the calls after it.
             t = calls if self.initialize_reads_gradient else calls + 1
             moments.append(self._moment(t, "iteration", variable, values))
         return moments
 
     def _moment(self, t, section, variable, values):
-        """Run the lines of one section; `values` changes as they say."""
+        """Run the lines of one section; they change `values`."""
         if section == "iteration":
-            values.update(
-                {latex: t for latex, one in self.symbols.items() if one.kind == "iteration"}
-            )
+            counters = [key for key, row in self.symbols.items() if row.kind == "iteration"]
+            values.update(dict.fromkeys(counters, t))
         ran = []
         for statement in self._unrolled(variable, section, values):
             value = evaluate(statement.expression, values)
@@ -308,7 +335,7 @@ class Rule:
                 value = np.full_like(values[variable], value)
             ran.append(Line(statement, {name: values[name] for name in statement.reads}, value))
             values[statement.target] = value
-        shared = {one.target for one in self.statements if not one.variable}
+        shared = {line.target for line in self.statements if not line.variable}
         quantities = {
             latex: value
             for latex, value in values.items()
@@ -323,23 +350,41 @@ class Rule:
 
     def _state(self, values, state):
         """The new state, under the names of the code."""
-        names = {latex: self.symbols[latex] for latex in values}
-        kept = {one.code: values[latex] for latex, one in names.items() if one.kind == "state"}
+        rows = {latex: self.symbols[latex] for latex in values}
+        kept = {row.code: values[latex] for latex, row in rows.items() if row.kind == "state"}
         return {"step": state.get("step", 0) + 1, **kept}
 
     def _options(self, hyper):
         """The hyper-parameters of one call."""
         options = {**self.defaults, **hyper}
-        unknown = hyper.keys() - set(self.hyperparameters)
-        missing = set(self.hyperparameters) - options.keys()
-        if unknown or missing:
-            say = "unknown" if unknown else "missing"
-            raise TypeError(f"{say} hyper-parameter: {', '.join(sorted(unknown or missing))}")
+        if unknown := sorted(hyper.keys() - set(self.hyperparameters)):
+            message = f"unknown hyper-parameter: {', '.join(unknown)}"
+            accepted = ", ".join(self.hyperparameters) or "none"
+            raise TypeError(f"{place(self.statements[0])}: {message}; accepted: {accepted}")
+        if missing := [name for name in self.hyperparameters if name not in options]:
+            line = next(line for line in self.statements if missing[0] in self._options_of(line))
+            message = f"missing hyper-parameter: {', '.join(missing)}"
+            accepted = f"accepted: a default, or a value such as step(…, {missing[0]}=0.1)"
+            raise TypeError(f"{place(line)}: {message}; {accepted}")
         return options
+
+    def _options_of(self, line):
+        """The hyper-parameters that a line reads, as keywords."""
+        reads = [*line.reads, *(line.repeat.reads if line.repeat else ())]
+        return {self.code(latex).partition("[")[0] for latex in reads}
+
+    def _codes(self, kind):
+        """The names in the code of the symbols of a kind."""
+        return [symbol.code for symbol in self.symbols.values() if symbol.kind == kind]
+
+
+def place(line):
+    """The file and the line of a statement, for errors."""
+    return f"{line.path}:{line.line}"
 
 
 def blocks(lines):
-    r"""Statements, or what has a `repeat` as they do, in runs of one repetition or of none.
+    r"""Statements, or other items with a `repeat`, in runs that share a repetition or have none.
 
     Example:
         >>> from .reader import read
@@ -347,12 +392,12 @@ def blocks(lines):
         >>> [(repeat.times if repeat else 1, len(run)) for repeat, run in blocks(rule.lines())]
         [(3, 1), (1, 1)]
     """
-    return [(repeat, list(run)) for repeat, run in groupby(lines, lambda one: one.repeat)]
+    return [(repeat, list(run)) for repeat, run in groupby(lines, attrgetter("repeat"))]
 
 
 @cache
 def names_in(expression):
-    """The symbols of an expression, in LaTeX, sorted; each iteration asks, and SymPy searches."""
+    """The symbols of an expression, in LaTeX, sorted; cached, because SymPy searches for them."""
     return tuple(sorted(symbol.name for symbol in expression.free_symbols))
 
 
@@ -365,7 +410,7 @@ def power(base, exponent):
     return math.inf if exponent is None else base**exponent
 
 
-# What computes each SymPy function; sums go from left to right.
+# The NumPy function of each SymPy function; sums go from left to right.
 OPERATIONS = {
     sympy.Add: lambda *parts: reduce(operator.add, parts),
     sympy.Pow: power,

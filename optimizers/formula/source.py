@@ -1,11 +1,11 @@
-"""Where a formula stands: Markdown text, its pieces of mathematics, and errors that point there."""
+"""Markdown text, the pieces of mathematics in it, and errors that point to their places."""
 
 import re
 from typing import NamedTuple
 
 
 class FormulaError(ValueError):
-    r"""A formula that cannot be read as a program, and where.
+    r"""A formula that cannot be read as a program, with its place.
 
     Args:
         message: what is wrong.
@@ -24,7 +24,16 @@ class FormulaError(ValueError):
         accepted: a known one
     """
 
-    def __init__(self, message, path, line, column, piece, text, accepted):
+    def __init__(
+        self,
+        message: str,
+        path: str,
+        line: int,
+        column: int,
+        piece: str,
+        text: str,
+        accepted: str,
+    ) -> None:
         self.path, self.line, self.column, self.piece = path, line, column, piece
         self.accepted = accepted
         width = max(1, min(len(piece.split("\n")[0]), len(text) - column + 1))
@@ -48,17 +57,17 @@ class Source(NamedTuple):
     path: str
     line: int
 
-    def where(self, start):
+    def where(self, start: int) -> tuple[int, int]:
         """Line and column, both from 1, of a position in the text.
 
         Example:
-            >>> Source("one\\ntwo", "page.md", 10).where(5)
+            >>> Source("first\\nsecond", "page.md", 10).where(7)
             (11, 2)
         """
         before = self.text[:start]
         return self.line + before.count("\n"), start - before.rfind("\n")
 
-    def error(self, message, start, end, accepted):
+    def error(self, message: str, start: int, end: int, accepted: str) -> FormulaError:
         """The error that underlines the text from `start` to `end`."""
         line, column = self.where(start)
         text = self.text.split("\n")[line - self.line]
@@ -89,10 +98,10 @@ SECTIONS = {
 }
 WORDS = "'Initialize' or 'مقداردهی اولیه', then 'On iteration' or 'در تکرار'"
 
-# What a paragraph says from here on is repeated; how often stands in a formula.
+# The rest of the paragraph is repeated; a formula says how often.
 REPEAT = re.compile(r"(?:repeat|به\s+تعداد)\s+\$([^$\n]+)\$\s+(?:times\b|بار\b)", re.IGNORECASE)
 REPEATED = "'Repeat $K$ times:' or 'به تعداد $K$ بار:', and formulas in the same paragraph"
-PARAGRAPH = re.compile(r"\n\s*\n|\Z")
+PARAGRAPH_END = re.compile(r"\n\s*\n")
 
 # The first alternative that fits wins: code and comments are neither formulas nor prose.
 PIECES = re.compile(
@@ -109,7 +118,7 @@ PIECES = re.compile(
 )
 
 
-def pieces_of_math(source):
+def pieces_of_math(source: Source) -> list[Math]:
     r"""Every piece of mathematics of a text, in reading order.
 
     Args:
@@ -128,12 +137,12 @@ def pieces_of_math(source):
         Math(latex='V = 0', start=13, section='initialize', repeat=None)
         Math(latex='t', start=35, section='iteration', repeat=None)
     """
-    # Arabic letters that keyboards put in the place of Persian ones; no position moves.
+    # Keyboards put Arabic letters in the place of Persian ones; no position moves.
     text = source.text.replace("ي", "ی").replace("ك", "ک")
     found, section = [], ""
     repeat, counted, until = None, -1, 0
     for match in PIECES.finditer(text):
-        kind = match.lastgroup
+        kind = match.lastgroup or ""
         if kind in SECTIONS:
             start = match.start(kind)
             if section and (section, kind) != ("initialize", "iteration"):
@@ -144,7 +153,7 @@ def pieces_of_math(source):
             section, until = kind, 0
         elif kind == "repeat" and match.start() > counted:
             times, inside = REPEAT.match(text, match.start()), match.start() < until
-            until = PARAGRAPH.search(text, match.end()).start()
+            until = match.end() + len(PARAGRAPH_END.split(text[match.end() :], maxsplit=1)[0])
             counted = times.end() if times else match.end()
             if inside or not times or not re.search(r"\$|\\[\[(]", text[counted:until]):
                 message = "a repetition that does not say how often, or of what, or inside another"
@@ -158,6 +167,6 @@ def pieces_of_math(source):
             raise source.error(message, match.start(), match.end(), accepted)
         elif kind not in ("skip", "repeat"):
             start, end = match.span(kind)
-            inside = repeat if start < until and start > repeat.start else None
-            found.append(Math(source.text[start:end], start, section, inside))
+            repeated = repeat if repeat and repeat.start < start < until else None
+            found.append(Math(source.text[start:end], start, section, repeated))
     return found

@@ -9,6 +9,7 @@ Example:
     ('betas[1]', 'hyper-parameter', 'decay rate of the second moment')
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -116,12 +117,12 @@ SYMBOLS = (
 # fmt: on
 
 
-def symbols_for(names=()):
+def symbols_for(names: Iterable[str] = ()) -> tuple[Symbol, ...]:
     r"""The table with one row for each symbol.
 
     Args:
-        names: what the code calls its states and hyper-parameters; of a symbol with several rows
-            the one in the code is meant, else the first.
+        names: the names in the code of states, hyper-parameters and intermediates. A symbol with
+            several rows gets the row whose name is among them, else its first row.
 
     Returns:
         The rows, in the order of `SYMBOLS`.
@@ -132,8 +133,9 @@ def symbols_for(names=()):
         exp_avg
         momentum_buffer
     """
-    chosen = {}
+    chosen: dict[str, Symbol] = {}
+    known = set(names)
     for symbol in SYMBOLS:
-        if symbol.latex not in chosen or symbol.code in names:
+        if symbol.latex not in chosen or symbol.code in known:
             chosen[symbol.latex] = symbol
     return tuple(chosen.values())

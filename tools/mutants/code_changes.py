@@ -277,8 +277,8 @@ def code_mutants(name, part):
     functions = [top]
     if part == "class":
         defined = [method for method in top.body if isinstance(method, ast.FunctionDef)]
-        # Methods that only check their arguments have tests of their own.
-        checks = ("__init__", "add_param_group", "_check_group")
+        # Methods that only check, or that join several parameters, have tests of their own.
+        checks = ("__init__", "add_param_group", "_check_group", "_check_saved", "_step_plainly")
         functions = [method for method in defined if method.name not in checks]
     mutants = []
     for function in functions:

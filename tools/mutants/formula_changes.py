@@ -8,8 +8,8 @@ import itertools
 import sys
 from pathlib import Path
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import FormulaError, read, rule_of
+from optimizers import OPTIMIZERS, rule_of
+from optimizers.formula import FormulaError, read
 from optimizers.formula.expressions import extent, parser
 from optimizers.formula.reader import section_of
 from optimizers.formula.source import Source, pieces_of_math
@@ -123,8 +123,9 @@ def formula_text(name):
 
 def table_of(name):
     """Return the symbols that an optimizer's formula may use."""
-    entry = OPTIMIZERS[name]
-    return symbols_for([*entry.optimizer.state_names, *entry.step.__kwdefaults__])
+    entry, used = OPTIMIZERS[name], rule_of(name).symbols.values()
+    named = [symbol.code for symbol in used if symbol.kind == "intermediate"]
+    return symbols_for([*entry.optimizer.state_names, *entry.step.__kwdefaults__, *named])
 
 
 @functools.cache
@@ -186,7 +187,7 @@ def same_meaning(mutant):
         (line.section, line.target) == (before.section, before.target)
         and (
             line.expression == before.expression
-            or evaluated(line.expression) == evaluated(before.expression)
+            or evaluated(line.expression).expand() == evaluated(before.expression).expand()
         )
         for line, before in zip(lines, original, strict=True)
     )

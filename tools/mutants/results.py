@@ -7,8 +7,7 @@ from pathlib import Path
 from docs_ext.locate import ROOT
 from docs_ext.names import module_name
 from docs_ext.stamps import stamp
-from optimizers import OPTIMIZERS
-from optimizers.formula import rule_of
+from optimizers import OPTIMIZERS, rule_of
 from tests import agreement
 
 from .equal import entries_of
@@ -26,18 +25,24 @@ def file_of(name: str) -> Path:
 def stamp_of(name: str) -> str:
     """Return a stamp that changes with what the outcomes of an optimizer's mutants depend on.
 
-    These are its module and those of its base classes, the reading of formulas, and how mutants are
+    These are its module and those that it takes from, the reading of formulas, and how mutants are
     made and judged. Tables count with the optimizer's own rows only, so that a new optimizer, with
     new symbols and options, leaves the counts of the others current.
     """
-    bases = [base.__module__ for base in OPTIMIZERS[name].optimizer.__mro__]
-    modules = {module for module in bases if module.partition(".")[0] == "optimizers"}
+    entry = OPTIMIZERS[name]
+    used = [*entry.optimizer.__mro__, *vars(sys.modules[entry.step.__module__]).values()]
+    modules = {module for value in used if in_package(module := getattr(value, "__module__", None))}
     formula = ROOT / "optimizers" / "formula"
     files = {Path(sys.modules[module].__file__) for module in modules}
     files |= {*formula.glob("*.py"), *formula.glob("*.lark")} - {formula / "symbols.py"}
     files |= {HERE / program for program in PROGRAMS} | {Path(agreement.__file__)}
     rows = (rule_of(name).symbols, agreement.shaped(name), entries_of(name))
     return stamp(files, *map(repr, rows))
+
+
+def in_package(module: object) -> bool:
+    """Say whether a value is the name of a module of the package."""
+    return isinstance(module, str) and module.startswith("optimizers.")
 
 
 def is_current(name: str) -> bool:

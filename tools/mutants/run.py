@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 
-from optimizers import OPTIMIZERS
-from optimizers.formula import FormulaError, read, rule_of
+from optimizers import OPTIMIZERS, rule_of
+from optimizers.formula import FormulaError, read
 from tests import agreement  # the very judge that the tests ask
 
 from .code_changes import class_mutants, step_mutants
