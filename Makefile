@@ -114,7 +114,7 @@ setup: .venv/test $(VENDOR)
 	touch .venv/docs $@
 
 # KaTeX and the Persian font come from npm, and npm from the virtual environment.
-$(VENDOR): package-lock.json .venv/docs
+$(VENDOR): package-lock.json | .venv/docs
 	npm ci --no-progress --omit=optional
 	rm -rf docs/vendor
 	mkdir -p docs/vendor/katex/fonts docs/vendor/katex/contrib docs/vendor/vazirmatn

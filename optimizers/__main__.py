@@ -1,6 +1,7 @@
 """`python -m optimizers` says what is installed, whether kernels are used, and where they are kept."""
 
 import platform
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from ._kernels import cache
 
 def main() -> None:
     """Print one line a fact."""
-    print(f"optimizers {__version__}, {home}")
+    print(f"optimizers {__version__}, {Path(home).parent}")
     print(f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}")
     print(f"formulas: {formulas()}")
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
