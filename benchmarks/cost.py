@@ -2,6 +2,7 @@
 
     make bench
     python -m benchmarks.cost --device cuda
+    python -m benchmarks.cost --case small
 
 Steps of an algorithm are measured in turn, in one process, and the median of each is kept, so that
 other work on the machine disturbs all of them alike. Results on a GPU go to a file of their own.
@@ -316,7 +317,7 @@ def plan(found, device):
 # A program with AdamW on the plain path or by the kernel, which a user with Numba gets by default:
 # prints the seconds of its second step and its memory, and saves its weights.
 STARTING = """
-import json, resource, sys, time, torch
+import json, pathlib, sys, time, torch
 from optimizers import AdamW
 fused = json.loads(sys.argv[1])
 torch.manual_seed(0)
@@ -329,7 +330,8 @@ for step in range(STEPS):
     optimizer.step()
     times.append(time.perf_counter() - begin)
 torch.save([param.detach() for param in params], sys.argv[2])
-print(json.dumps([times[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+status = pathlib.Path("/proc/self/status").read_text()
+print(json.dumps([times[1], 1024 * int(status.partition("VmHWM:")[2].split()[0])]))
 """
 
 
@@ -362,12 +364,19 @@ def main():
     """Measure everything and write it down."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    device = parser.parse_args().device
+    parser.add_argument("--case", help="measure one case again, such as small, and keep the rest")
+    chosen_case, device = (arguments := parser.parse_args()).case, arguments.device
     if device == "cuda" and not torch.cuda.is_available():
         parser.error("--device: torch sees no GPU here; use cpu")
     warnings.simplefilter("ignore")  # torch's, about names that the others still use
-    rows, where = [], machine(device)
-    for case, name, tensors, shape, chosen in (bar := tqdm([*plan(contenders(device), device)])):
+    path = RESULTS / ("cost.json" if device == "cpu" else "cost-cuda.json")
+    old = json.loads(path.read_text(encoding="utf-8")) if chosen_case else {"rows": []}
+    planned = [one for one in plan(contenders(device), device) if chosen_case in (None, one[0])]
+    where = machine(device)
+    if chosen_case and (not planned or old["machine"]["processor"] != where["processor"]):
+        parser.error("--case: no such case, or the rest was measured on another processor")
+    rows = [row for row in old["rows"] if row["case"] != chosen_case]
+    for case, name, tensors, shape, chosen in (bar := tqdm(planned)):
         bar.set_description(f"{name} {case}")
         states = len(OPTIMIZERS[name].optimizer.state_names)
         for row in measure(chosen, tensors, shape, states, device):
@@ -376,13 +385,13 @@ def main():
     packages = ["torch", "numpy", compiler, "torch-adopt", "timm", "pytorch-optimizer"]
     results = {
         "date": datetime.date.today().isoformat(),
-        "machine": where,
+        "machine": old.get("machine", where),
         "versions": {one: version(one).partition("+")[0] for one in packages},
-        **({"start": starting()} if device == "cpu" else {}),
+        # Only Linux says how much memory a process has had.
+        **({"start": starting()} if device == "cpu" and sys.platform == "linux" else {}),
         "rows": rows,
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / ("cost.json" if device == "cpu" else "cost-cuda.json")
     text = ",\n".join(json.dumps(row) for row in rows)
     head = json.dumps({key: value for key, value in results.items() if key != "rows"}, indent=1)
     path.write_text(f'{head[:-2]},\n "rows": [\n{text}\n]}}\n', encoding="utf-8")

@@ -204,11 +204,13 @@ class Optimizer(torch.optim.Optimizer):
             update = self.update if self.state[param] else self.first_update
             work, grad, state = self._begin(param, group)
             update(work, grad, state, group)
-            self._end(param, work)
+            if work is not param:
+                self._end(param, work)
 
     def _begin(self, param: Tensor, group: dict[str, Any]) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Return what an update takes: the parameter, its gradient and its state, as real numbers."""
-        state, dtype = self.state[param], state_dtype(param)
+        state, dtype, grad = self.state[param], state_dtype(param), param.grad
+        assert grad is not None
         if not state:
             # On the CPU, so that reading it does not wait for the device.
             state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
@@ -216,14 +218,25 @@ class Optimizer(torch.optim.Optimizer):
                 state[name] = torch.tensor(value, dtype=number_dtype(param), device="cpu")
             for name in self.state_names:
                 state[name] = torch.zeros_like(param, dtype=dtype)
-        self._restore(param, state)
+        moments: dict[str, Any] = {}
+        for name in self.state_names:
+            if state[name].dtype != dtype or state[name].is_cpu != param.is_cpu:
+                # Users cast or move all of an optimizer's state when they do so with the model.
+                state[name] = state[name].to(param.device, dtype)
+            moments[name] = real(state[name])
+        for name in ("step", *self.numbers):
+            dtype_of_number = torch.float32 if name == "step" else number_dtype(param)
+            if not isinstance(state[name], Tensor):
+                state[name] = torch.tensor(state[name], dtype=dtype_of_number, device="cpu")
+            elif state[name].dtype != dtype_of_number or not state[name].is_cpu:
+                state[name] = state[name].to("cpu", dtype_of_number)
+            moments[name] = state[name]
         state["step"] += 1
-        moments: dict[str, Any] = {name: real(state[name]) for name in self.state_names}
-        moments |= {name: state[name] for name in self.numbers}
         moments["step"] = number(state["step"])
-        # A copy, where the parameter is a half or is conjugated only when it is read.
-        assert param.grad is not None
-        work, grad = (real(one.to(dtype).resolve_conj()) for one in (param, param.grad))
+        work = param
+        if param.dtype != dtype or param.is_complex():
+            # A copy, where the parameter is a half or is conjugated only when it is read.
+            work, grad = (real(one.to(dtype).resolve_conj()) for one in (param, grad))
         return work, -grad if group["maximize"] else grad, moments
 
     def _end(self, param: Tensor, work: Tensor) -> None:
@@ -232,21 +245,6 @@ class Optimizer(torch.optim.Optimizer):
         conjugated = param.is_complex() and (is_compiling() or param.is_conj())
         if conjugated or param.dtype != state_dtype(param):
             param.copy_(torch.view_as_complex(work) if param.is_complex() else work)
-
-    def _restore(self, param: Tensor, state: dict[str, Any]) -> None:
-        """Give a state the dtypes and the devices that it is made with.
-
-        Users cast or move all of an optimizer's state when they do so with the model.
-        """
-        for name in self.state_names:
-            if state[name].dtype != state_dtype(param) or state[name].device != param.device:
-                state[name] = state[name].to(param.device, state_dtype(param))
-        for name in ("step", *self.numbers):
-            dtype = torch.float32 if name == "step" else number_dtype(param)
-            if not isinstance(state[name], Tensor):
-                state[name] = torch.tensor(state[name], dtype=dtype, device="cpu")
-            if state[name].dtype != dtype or state[name].device.type != "cpu":
-                state[name] = state[name].to("cpu", dtype)
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]):
         """Move one parameter in place.
