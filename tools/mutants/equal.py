@@ -8,6 +8,8 @@ EITHER_OR = "δ is 0 or 1, so one of the two lines changes nothing, and they do 
 ANYWHERE = "a number may stand anywhere in a product of matrices"
 EITHER_WAY = "transposed or not, the norm is the same and the iteration gives the transpose"
 IN_MEMORY = "only the last digits depend on the order in memory, which here is the plain one"
+A_MATRIX = "a matrix has two dimensions; stacks of matrices are compared in tests/test_options.py"
+NO_DTYPE = "without `ns_dtype` nothing is converted; with it torch's bits decide in test_options.py"
 EQUAL = {
     (
         "ADOPT",
@@ -61,18 +63,39 @@ EQUAL = {
     (
         "Muon",
         "class",
-        "update = update.div(update.norm().clamp(min=group['eps'])); "
-        "if rows > columns: update = update.T",
+        "update = update / update.norm(dim=(-2, -1), keepdim=True).clamp(min=group['eps']); "
+        "update = update.mT if rows > columns else update",
     ): EITHER_WAY,
+    ("Muon", "class", "rows, columns = update.shape[-3:]"): A_MATRIX,
     (
         "Muon",
         "class",
-        "if rows > columns: update = update.T; for _ in range(group['ns_steps']): "
-        "gram = update @ update.T; "
-        "update = update.addmm(gram.addmm(gram, gram, beta=a3, alpha=a5), update, beta=a1)",
-    ): EITHER_WAY,
-    ("Muon", "class", "update = grad.lerp(momentum_buffer, momentum)"): IN_MEMORY,
-    ("Muon", "class", "update = grad.contiguous().lerp(momentum_buffer, momentum)"): IN_MEMORY,
+        "update = update / update.norm(dim=(-2, 1), keepdim=True).clamp(min=group['eps'])",
+    ): A_MATRIX,
+    (
+        "Muon",
+        "class",
+        "return grad.lerp(momentum_buffer, momentum).to(group['ns_dtype'] or grad.dtype)",
+    ): IN_MEMORY,
+    (
+        "Muon",
+        "class",
+        "return grad.lerp(momentum_buffer, momentum).contiguous()"
+        ".to(group['ns_dtype'] or grad.dtype)",
+    ): IN_MEMORY,
+    ("Muon", "class", "return grad.lerp(momentum_buffer, momentum).contiguous()"): NO_DTYPE,
+    (
+        "Muon",
+        "class",
+        "return grad.to(group['ns_dtype'] or grad.dtype)"
+        ".lerp(momentum_buffer, momentum).contiguous()",
+    ): NO_DTYPE,
+    (
+        "Muon",
+        "class",
+        "return grad.lerp(momentum_buffer, momentum)"
+        ".to(group['ns_dtype'] and grad.dtype).contiguous()",
+    ): NO_DTYPE,
 }
 
 
