@@ -76,7 +76,7 @@ for name, seen in live.items():
     width = highest - lowest
     assert np.all((lowest - width <= seen) & (seen <= highest + width)), f"{name} leaves its band"
 
-# %% alt="Three panels, one per optimizer: the loss over the iterations for each of four learning rates, as the median of five seeds in a band from the lowest to the highest seed; the best learning rate is drawn thick. All fall steeply, then slowly. Dots on the first 100 iterations are the runs made for this page; they lie in the bands."
+# %% alt="Three panels, one per optimizer: the loss over the iterations for each of four learning rates, as the median of five seeds in a band from the lowest to the highest seed; the best learning rate is drawn thick. All fall steeply, then slowly; ADOPT with the largest learning rate does not fall in the second half. Dots on the first 100 iterations are the runs made for this page; they lie in the bands."
 import matplotlib.pyplot as plt
 
 order = list(OPTIMIZERS)

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Which hyper-parameter matters
 #
-# The learning rate $\alpha$ matters most; $\beta_2$ and $\epsilon$ matter where $\alpha$ is large, or where they are set to something unusual. That is what came out here, for Adam and ADOPT, on one small network: train it once for each pair of values, and look at the map.
+# The learning rate $\alpha$ matters most. $\beta_2$ matters more to ADOPT than to Adam, and most where $\alpha$ is large; $\epsilon$ matters where it is set to something large. That is what came out here, for Adam and ADOPT, on one small network: train it once for each pair of values, and look at the map.
 #
 # بیش از همه نرخ یادگیری $\alpha$ مهم است. در این نوت‌بوک یک شبکهٔ کوچک با هر جفت از مقدارها یک بار آموزش می‌بیند و نتیجه به شکل نقشه نشان داده می‌شود.
 #
@@ -87,7 +87,7 @@ by_eps = {name: train(name, lr=lr, eps=eps[:, None]) for name in names}
 #
 # The stronger the colour, the lower the loss; the lowest is framed.
 
-# %% alt="Two maps of the loss, for Adam and for ADOPT: learning rate to the right, β₂ upwards. In each row the loss falls as the learning rate grows to 0.01 or 0.03, and rises after. Along a column it changes little, except at the two largest learning rates, where Adam with β₂ = 0.5 diverges and ADOPT does best with a β₂ in the middle."
+# %% alt="Two maps of the loss, for Adam and for ADOPT: learning rate to the right, β₂ upwards. In each row the loss falls as the learning rate grows to 0.01 or 0.03, and rises after. Along a column Adam's changes little, except that with β₂ = 0.5 it diverges at the two largest learning rates. ADOPT does best with the largest β₂ at the smallest learning rate, and with a β₂ in the middle at the two largest."
 import matplotlib.pyplot as plt
 
 order = list(OPTIMIZERS)
@@ -130,7 +130,7 @@ table(by_beta2, "β₂", beta2)
 # %% [markdown]
 # ## Learning rate and $\epsilon$
 
-# %% alt="Two maps of the loss, for Adam and for ADOPT: learning rate to the right, ε upwards from 1 to 0.00000001. The upper three rows are nearly the same: no ε up to 0.0001 matters. In the lowest row, ε = 1, the loss is much higher and still falls at the largest learning rate."
+# %% alt="Two maps of the loss, for Adam and for ADOPT: learning rate to the right, ε upwards from 1 to 0.00000001. The upper three rows are nearly the same: no ε up to 0.0001 matters. In the lowest row, ε = 1, the loss is much higher, except at the largest learning rate, up to which it falls."
 maps(by_eps, "ε", eps)
 
 # %% table="As a table: the loss for each learning rate and ε"
@@ -161,7 +161,7 @@ assert by_beta2["Adam"][0, 4] > np.log(len(letters)), "Adam with β₂ = 0.5 div
 assert by_beta2["ADOPT"][-1, 4] > by_beta2["ADOPT"][2, 4] + 0.1, "ADOPT's own β₂ is not its best"
 
 # %% [markdown]
-# - **The learning rate first.** A tenth of the best one costs more than any choice of $\beta_2$ from 0.9 on.
+# - **The learning rate first.** A tenth of the best one costs more than any choice of $\beta_2$ from 0.9 on, as long as the learning rate is at most 0.03.
 # - **$\beta_2$ matters more to ADOPT than to Adam**, most of all where $\alpha$ is large: with 0.03 the default of 0.9999 does worse here than 0.99. With few steps, a long memory remembers the beginning.
 # - **Adam with $\beta_2 = 0.5$ and a large $\alpha$ diverges**; ADOPT only gets worse.
 # - **$\epsilon$ does nothing while it is small** beside the gradients. With a large one, $\epsilon$ is most of the divisor: the step shrinks, and needs a larger $\alpha$.
