@@ -64,8 +64,6 @@ REMEDIES = (
     "same paragraph where it stands: a link with section, table or file, or "
     "`<!-- test: FILE::TEST -->`"
 )
-# No run and no mark stands for these yet: how much a set-up takes, and what Adam's page may weigh.
-ELSEWHERE = {("README.md", "2.6"), ("docs/hosting.md", "160")}
 
 
 class Paragraph(NamedTuple):
@@ -176,7 +174,6 @@ def test_every_number_of_prose_is_a_runs_or_cited(path):
         f"{name}:{one.line}: {number}: {REMEDIES}\n  {one.text[:160]}"
         for one in paragraphs(path)
         for number in measures(one)
-        if (name, number) not in ELSEWHERE
     ]
     assert not loose, "\n".join(loose)
 
