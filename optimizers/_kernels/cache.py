@@ -17,7 +17,7 @@ from types import ModuleType
 
 import torch
 
-from .layout import COMPILERS, COMPUTES
+from .layout import COMPILERS, COMPUTES, name_of
 
 PACKAGE = __package__.rpartition(".")[0]
 SOURCES = Path(__file__).parent.parent
@@ -37,12 +37,16 @@ def kernel_of(formula: str, dtype: torch.dtype, device: torch.device) -> ModuleT
             return f"{compiler} is not installed, {EXTRA}"
         if compiler == "numba" and importlib.import_module("numba").config.DISABLE_JIT:
             return "NUMBA_DISABLE_JIT is set"
-        return loaded(formula, str(COMPUTES[dtype]).removeprefix("torch."), compiler)
+        return loaded(formula, name_of(COMPUTES[dtype]), compiler)
     except Exception as error:
-        text = " ".join(str(error).split())
+        # These two say by their words alone what is wrong.
         said = isinstance(error, ValueError | ImportError)
-        reason = text if said else f"{type(error).__name__}: {text}"
-        return reason[:300]
+        return in_a_line(error).partition(": ")[2] if said else in_a_line(error)
+
+
+def in_a_line(error: Exception) -> str:
+    """Return an error as a reason, in one line that is not too long."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
 def loaded(formula: str, computes: str, compiler: str) -> ModuleType:

@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 from torch.compiler import is_compiling
 
-from .cache import kernel_of
-from .layout import COMPILERS, COMPUTES, NoMemory, Quantities, sort
+from .cache import in_a_line, kernel_of
+from .layout import COMPILERS, COMPUTES, NoMemory, Quantities, name_of, sort
 
 PACKAGE = __package__.rpartition(".")[0]
 RUNNERS = {"numba": "numba_cpu", "triton": "triton_gpu"}
@@ -93,7 +93,7 @@ def plan_group(optimizer, group, params):
     except NoMemory:
         raise
     except Exception as error:
-        return Plan(group, [], params, in_a_line("the tensors could not be looked at", error))
+        return Plan(group, [], params, f"the tensors could not be looked at: {in_a_line(error)}")
     if group["fused"]:
         # What is insisted on is refused before a first update has made the state.
         for kind in {(param.dtype, param.device) for param in waiting}:
@@ -108,7 +108,7 @@ def plan_group(optimizer, group, params):
                 launches.append(prepared(kernel, group, batch))
                 continue
             except Exception as error:
-                kernel = broken[key] = in_a_line("the kernel could not be started", error)
+                kernel = broken[key] = f"the kernel could not be started: {in_a_line(error)}"
         why = kernel
         plain = plain + batch.params
     return Plan(group, launches, plain, why)
@@ -184,14 +184,3 @@ def prepared(kernel, group, batch):
         increment_version(batch.params)
 
     return launch
-
-
-def in_a_line(what, error):
-    """An error as a reason, in one line."""
-    text = " ".join(str(error).split())
-    return f"{what}: {type(error).__name__}: {text}"[:300]
-
-
-def name_of(dtype):
-    """What NumPy calls a dtype."""
-    return str(dtype).removeprefix("torch.")

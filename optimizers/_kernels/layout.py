@@ -156,6 +156,11 @@ def columns_of(params, states, quantities):
     return [params, grads, *tensors], scalars
 
 
+def name_of(dtype):
+    """Return what NumPy calls a dtype."""
+    return str(dtype).removeprefix("torch.")
+
+
 def kind_of(param):
     """What parameters of one kernel have in common."""
     return param.dtype, param.device
