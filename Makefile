@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 # Of what pip installs, Python compiles what it imports, once: all of it would take a minute.
 unexport PYTHONDONTWRITEBYTECODE
-VENDOR := docs/vendor/katex/katex.min.css
+VENDOR := docs/vendor/stix-two-math-latin-400-normal.woff2
 INSTALL := python -m pip install --quiet --no-compile --constraint constraints.txt --editable
 
 # `make test` runs a seeded sample of each test's cases, with FULL=1 all of them. With ONLY=lion it
@@ -113,13 +113,13 @@ setup: .venv/test $(VENDOR)
 	$(INSTALL) '.[test]'
 	touch .venv/docs $@
 
-# KaTeX and the Persian font come from npm, and npm from the virtual environment.
+# Temml and the fonts come from npm, and npm from the virtual environment.
 $(VENDOR): package-lock.json | .venv/docs
 	npm ci --no-progress --omit=optional
 	rm -rf docs/vendor
-	mkdir -p docs/vendor/katex/fonts docs/vendor/katex/contrib docs/vendor/vazirmatn
-	cp node_modules/katex/dist/fonts/*.woff2 docs/vendor/katex/fonts
-	cp node_modules/katex/dist/contrib/copy-tex.min.js docs/vendor/katex/contrib
-	cp node_modules/@fontsource-variable/vazirmatn/files/vazirmatn-arabic-wght-normal.woff2 docs/vendor/vazirmatn
-	# Of its fonts, each in three formats, every browser of today takes the first.
-	sed -E 's/,url\([^)]*\.(woff|ttf)\) format\("[a-z]+"\)//g' node_modules/katex/dist/katex.min.css > $@
+	mkdir -p docs/vendor
+	cp node_modules/temml/dist/Temml-Local.css docs/vendor/temml.css
+	cp node_modules/temml/dist/Temml.woff2 docs/vendor # for primes and script letters
+	cp node_modules/@fontsource/stix-two-math/files/stix-two-math-latin-400-normal.woff2 docs/vendor
+	cp node_modules/@fontsource-variable/vazirmatn/files/vazirmatn-arabic-wght-normal.woff2 docs/vendor
+	touch $@

@@ -33,6 +33,8 @@ LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<lin
 ENTRY = re.compile(r"A reference to '(?P<link>.+?)' is included in the 'nav' configuration")
 # Material says of its checkboxes how to complete what is typed.
 TOGGLE = re.compile(r'(<input class="md-toggle"[^>]*) autocomplete="off"')
+# Where a table's column is aligned, Markdown says so by what the content policy forbids.
+ALIGNED = re.compile(r' style="text-align: (?P<side>left|center|right);"')
 serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
@@ -207,4 +209,5 @@ def show_to_readers(context, page, config):
 def finish(page: str) -> str:
     """Remove from a page what HTML does not know, and give it its policy."""
     page = TOGGLE.sub(r"\1", page).replace(' tabindex=""', "")
+    page = ALIGNED.sub(r' class="\g<side>"', page)
     return page if serving else content_policy.protect(page)

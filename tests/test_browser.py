@@ -119,22 +119,11 @@ def test_tabs_work_from_the_keyboard(open_page):
 
 def test_without_script_all_is_there_and_tabs_work(open_page):
     page = open_page("adam/", java_script_enabled=False)
-    assert page.locator(".katex").count() > 40
-    assert not page.locator(".stepper-bar").first.is_visible()
+    assert page.locator(".math").count() > 40
+    assert not page.locator(".stepper").first.is_visible()  # a tool; its numbers are in the table
     assert not shown(page, "Whose claims these are")
     page.click("label[for=description-adopt]")
     assert shown(page, "Whose claims these are")
-
-
-def test_formulas_wait_until_they_are_near(open_page):
-    page, names = open_page("nadam/", width=390), names_on(ROOT / "docs" / "nadam.md")
-    # All of them are three times as many, and cost a phone seconds.
-    assert page.evaluate("document.querySelectorAll('*').length") < 2_400 * len(names)
-    block = page.locator("#formula ~ .tabbed-set .tabbed-block").nth(2)
-    assert block.locator(".formula").count() == 0
-    page.click("label[for=formula-amsgrad]")
-    expect(block.locator(".formula").first).to_be_visible()
-    expect(block.locator(".math[tabindex]").first).to_be_visible()
 
 
 @pytest.mark.parametrize("place", ["formula-adopt", "worked-numbers-adamw", "references"])
@@ -146,7 +135,7 @@ def test_a_link_into_a_page_lands_there_and_stays(open_page, place):
         return 0 <= top && top < innerHeight;
     }}"""
     page.wait_for_function(landed)
-    drawn(page, 30)  # what is near has been made and laid out
+    drawn(page, 30)
     assert page.evaluate(landed)
 
 
@@ -177,6 +166,36 @@ MOVED = """() => new Promise(done => {
     })).observe({ type: "layout-shift", buffered: true });
     setTimeout(() => done([sum, seen]), 500);
 })"""
+
+
+# What reaches over the edge of the window and does not scroll by itself; text at the very edge.
+OVER_THE_EDGE = """() => {
+    const width = document.documentElement.clientWidth;
+    const scrolls = (element) => element && element !== document.body &&
+        (/auto|scroll/.test(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+    const inside = ":is(p, li, table, figure, pre, .math, h1, h2, h3)";
+    const found = [...document.querySelectorAll(`article ${inside}`)].filter((element) => {
+        const { left, right, width: own } = element.getBoundingClientRect();
+        const edge = element.localName === "pre" ? 0 : 12; // a phone's programs have its full width
+        return own > 0 && (left < edge || right > width - edge) && !scrolls(element);
+    });
+    const wide = document.documentElement.scrollWidth > width ? ["the page scrolls sideways"] : [];
+    return [...wide, ...found.map((element) => element.outerHTML.slice(0, 120))];
+}"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_width_holds_the_page(open_page, path):
+    page, found = open_page(path), {}
+    page.eval_on_selector_all("details", "all => all.forEach(d => (d.open = true))")
+    for width in (320, 390, 600, 744, 768, 820, 1024, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        for name in TABS[path]:
+            if name:
+                page.evaluate(f"document.getElementById('formula-{name}').click()")
+            if over := page.evaluate(OVER_THE_EDGE):
+                found[width, name] = over
+    assert found == {}
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -214,7 +233,7 @@ def test_persian_is_set_as_persian(open_page):
 
 def test_a_selected_formula_is_copied_as_latex(open_page):
     page = open_page("adam/", permissions=["clipboard-read", "clipboard-write"])
-    page.locator(".formula .katex").first.evaluate("e => getSelection().selectAllChildren(e)")
+    page.locator(".formula .math").first.evaluate("e => getSelection().selectAllChildren(e)")
     page.keyboard.press("Control+C")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert r"dW := dW + \lambda W" in copied
@@ -275,7 +294,7 @@ def test_the_seed_is_all_there(open_page):
 def test_a_symbol_tells_what_it_means(open_page):
     page = open_page("adam/", has_touch=True)
     note = page.locator(".symbol-note")
-    symbol = page.locator(".formula .katex-html .symbol:visible").first
+    symbol = page.locator(".formula .symbol:visible").first
     assert not note.is_visible()
     symbol.hover()
     assert "gradient of the loss" in note.inner_text()
@@ -283,7 +302,10 @@ def test_a_symbol_tells_what_it_means(open_page):
     assert "گرادیان" in note.locator("[lang=fa]").inner_text()
     page.mouse.move(0, 0)
     assert not note.is_visible()
-    page.locator(".formula .math:visible").first.focus()
+    # One stop of the Tab key leads to all symbols of a section.
+    sections = page.locator(".md-content .tabbed-set").count() + 1
+    assert page.locator(".math[tabindex]:visible").count() <= sections
+    page.locator("#formula ~ .tabbed-set .math[tabindex]:visible").first.focus()
     first = note.inner_text()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -336,12 +358,12 @@ def test_the_stepper_computes_the_worked_numbers(open_page, path):
         if page.locator(f"#{tab_id('Worked numbers', name)}").count():
             page.click(f"label[for={tab_id('Worked numbers', name)}]")
         stepper = page.locator(".stepper").nth(index)
-        stepper.scroll_into_view_if_needed()  # near, it is made of elements
+        stepper.locator("summary").click()
         stepper.locator(".line").first.wait_for()
         lines = rule_of(name).lines(rule_of(name).variables[0])
         # What is repeated is shown twice, the first time and the last.
         lines = [line for line in lines for _ in range(2 if line.repeat else 1)]
-        # What stands there without a script stays: the first iteration, computed to its end.
+        # It opens at the end of the first iteration.
         assert stepper.locator(".numbers:visible").count() == len(lines)
         walked = stepper.evaluate(WALK)
         begin = sum(line.section == "initialize" for line in lines)

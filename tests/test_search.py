@@ -67,7 +67,7 @@ QUERIES = {
     "۱۴۱۲.۶۹۸۰": "adam/#references",
     "٢٤١١": "adam/#references",
 }
-NOTHING = ["frac", "mathnormal", "htmlClass", "rowspacing", "katex", "msub"]
+NOTHING = ["frac", "mathvariant", "symbol-", "annotation", "msub"]
 # Whether a text's first letter stands at the left or the right of its lines.
 SIDES = """element => {
     const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);

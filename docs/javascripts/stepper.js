@@ -50,8 +50,14 @@ function walk(stepper) {
     if (key === "ArrowLeft") go(at - 1);
     if (key === "ArrowRight") go(at + 1);
   });
-  // At the end of the first iteration, which is what stands here without a script.
+  // At the end of the first iteration.
   show(places.filter(({ t }) => t <= 1).length - 1);
 }
 
-document.addEventListener("made", ({ target }) => target.matches(".stepper") && walk(target));
+for (const stepper of document.querySelectorAll(".stepper")) {
+  const opened = () => {
+    stepper.querySelector("template").replaceWith(stepper.querySelector("template").content);
+    walk(stepper);
+  };
+  stepper.addEventListener("toggle", opened, { once: true });
+}

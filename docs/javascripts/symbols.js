@@ -1,4 +1,4 @@
-// Point at a symbol of a formula, tap it, or walk through them with the arrow keys: a note tells
+// Point at a symbol of a formula, tap it, or walk through them with the arrow keys: a note shows
 // what it means and what it is called in the code.
 
 (() => {
@@ -15,7 +15,7 @@
     shown = symbol;
     note.classList.toggle("symbol-note--on", Boolean(symbol));
     if (!symbol) return;
-    const [meaning, code, persian] = meanings[symbol.className.match(/symbol-(\d+)/)[1]];
+    const [meaning, code, persian] = meanings[symbol.getAttribute("class").match(/symbol-(\d+)/)[1]];
     const [english, name, other] = ["span", "code", "span"].map((tag) => document.createElement(tag));
     english.textContent = meaning;
     name.textContent = code;
@@ -30,25 +30,33 @@
     note.style.top = `${box.bottom + 6 + scrollY}px`;
   }
 
-  const symbolAt = (event) => event.target.closest?.(".katex-html .symbol");
-  const symbolsOf = (event) => [...(event.target.closest?.(".math")?.querySelectorAll(".katex-html .symbol") ?? [])];
-  const reach = (part) => part.querySelectorAll(".math:has(.symbol)").forEach((formula) => (formula.tabIndex = 0));
-  reach(document);
-  document.addEventListener("made", (event) => reach(event.target));
-  document.addEventListener("focusin", (event) => shown || show(symbolsOf(event)[0]));
+  // The formulas of a tab are one stop of the Tab key, the first of them.
+  const groupOf = (element) => element.closest(".tabbed-block, article");
+  const symbolsOf = (formula) => [...groupOf(formula).querySelectorAll(".symbol")].filter((symbol) => groupOf(symbol) === groupOf(formula));
+  const stops = new Map();
+  for (const symbol of document.querySelectorAll(".math .symbol")) {
+    const group = groupOf(symbol);
+    if (!stops.has(group)) stops.set(group, symbol.closest(".math"));
+  }
+  for (const formula of stops.values()) formula.tabIndex = 0;
+  const isStop = (element) => element.matches?.(".math") && stops.get(groupOf(element)) === element;
+
+  document.addEventListener("focusin", ({ target }) => isStop(target) && (shown || show(symbolsOf(target)[0])));
   document.addEventListener("focusout", () => show(null));
   document.addEventListener("keydown", (event) => {
-    const symbols = symbolsOf(event);
-    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === "Escape") show(null);
-    if (!move || !symbols.length) return;
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!move || !isStop(event.target)) return;
     event.preventDefault();
-    show(symbols[(symbols.indexOf(shown) + move + symbols.length) % symbols.length]);
+    const symbols = symbolsOf(event.target);
+    const symbol = symbols[(symbols.indexOf(shown) + move + symbols.length) % symbols.length];
+    symbol.scrollIntoView({ block: "nearest", inline: "nearest" });
+    show(symbol);
   });
-  document.addEventListener("pointerover", (event) => {
-    const symbol = symbolAt(event);
+  document.addEventListener("pointerover", ({ target }) => {
+    const symbol = target.closest?.(".symbol");
     if (symbol) show(symbol);
-    else if (shown && !event.target.closest?.(".symbol-note, .math:focus")) show(null);
+    else if (shown && !target.closest?.(".symbol-note, .math:focus")) show(null);
   });
-  document.addEventListener("click", (event) => show(symbolAt(event) || null));
+  document.addEventListener("click", ({ target }) => show(target.closest?.(".symbol") || null));
 })();

@@ -49,11 +49,6 @@
   function follow() {
     const words = fold(new URLSearchParams(location.search).get("h") || "").match(/\S+/g);
     const place = target();
-    if (words || place) {
-      // What stands before a place has to have its size before one goes there.
-      makeAll();
-      document.querySelector("article").classList.add("whole");
-    }
     if (place?.matches(INPUTS)) open(place);
     else if (words) openHit(words, place || document.body);
     place?.scrollIntoView();

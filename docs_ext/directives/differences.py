@@ -8,9 +8,9 @@ from optimizers import OPTIMIZERS, rule_of
 from optimizers.formula import FormulaError, Rule, Statement, differences, highlight
 
 from ..locate import PageError, locate, page_path
+from ..markdown.symbol_marks import MARK
 
 REASON = re.compile(r"^\$(?P<latex>[^$]+)\$\s+(?P<why>.+)$")
-MARK = r"\htmlClass{changed}{"
 # The parts of a rule, as pages show them.
 PARTS = {"initialize": "Initialize", "iteration": "On iteration $t$"}
 
@@ -71,7 +71,8 @@ def marked(statement: Statement | None, spans: tuple) -> str:
     if statement is None:
         return ""
     times = f"*repeat* ${statement.repeat.times}$ *times:* " if statement.repeat else ""
-    return f"{times}${highlight(statement.latex, spans, MARK)}$"
+    shown = highlight(statement.latex, spans, MARK % "changed", "}}")
+    return f"{times}${shown}$"
 
 
 def defaults_that_differ(md: Markdown, names: str, body: list[str]) -> list[str]:

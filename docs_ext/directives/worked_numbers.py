@@ -10,7 +10,7 @@ from optimizers.formula.printers import matrix, number
 
 from .differences import PARTS, cell, known_rule
 
-# The buttons walk through the lines; they are not shown without a script.
+# The buttons walk through the lines.
 BAR = (
     '<button type="button">Start</button>'
     '<button type="button" aria-label="Back">‹</button>'
@@ -49,23 +49,25 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     for latex in rows:
         values = [in_latex_or_dash(moment.values, latex) for moment in moments]
         page.append(f"| ${latex}$ | {' | '.join(values)} |")
-    repeated = any(line.statement.repeat for line in moments[1].lines)
-    again = "; of what is repeated, the first time and the last" if repeated else ""
-    page += ["", f"Line by line, with the numbers put in{again}:", ""]
-    return [*page, *stepper(rule, moments, rows)]
+    return [*page, "", *stepper(rule, moments, rows)]
 
 
 def stepper(rule: Rule, moments: list, rows: list[str]) -> list[str]:
-    """Return each line of the rule with its numbers at each moment; a script walks through them.
+    """Return a walk through the lines of the rule with the numbers put in.
+
+    It is a tool, which a script builds from its template when a reader opens it. The numbers stand
+    in the table above.
 
     Args:
         rule: the rule.
         moments: the result of its `trace`.
         rows: the quantities of the table above, so that a line finds its cell.
     """
-    # Most elements of a page stand here: a browser that runs scripts has them as text until they
-    # are near.
-    lines = ["////// html | div.stepper", "", "///// html | noscript", "    markdown: block", ""]
+    repeated = any(line.statement.repeat for line in moments[1].lines)
+    again = "; of what is repeated, the first time and the last" if repeated else ""
+    lines = ["////// html | details.stepper", ""]
+    lines += ["///// html | summary", f"Line by line, with the numbers put in{again}", "/////", ""]
+    lines += ["///// html | template", "    markdown: block", ""]
     lines += ["/// html | p.stepper-bar", BAR, "///", ""]
     for section, runs in (("initialize", moments[:1]), ("iteration", moments[1:])):
         if any(moment.lines for moment in runs):

@@ -23,8 +23,6 @@ class Paragraphs(HTMLParser):
             self.texts[self.language].append("")
         if tag in ("annotation", "pre", "svg") and not self.hidden:
             self.hidden = tag
-        elif attrs.get("class") == "katex-html":
-            self.hidden = "bdi"  # the formula's picture
 
     def handle_endtag(self, tag):
         if tag == self.hidden:

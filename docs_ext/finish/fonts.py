@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 from pathlib import Path
 
 from fontTools.subset import Options, Subsetter
@@ -10,23 +11,26 @@ from fontTools.varLib import instancer
 
 # Readers may type these into the search field: the Persian alphabet, digits, punctuation.
 PERSIAN = "آابپتثجچحخدذرزژسشصضطظعغفقکگلمنوهیءأؤئۀةكي۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩،؛؟«»٫٬٪ًٌٍَُِّْٔ\u200c\u200e\u200f"
-PICTURE = re.compile(r'class="katex-html"(.*?)</(?:bdi|div)>', re.DOTALL)
-ITALIC = re.compile(r'(<span class="[^"]*\bmathnormal\b[^>]*>)([^<]*)')
-TAG = re.compile(r"<[^>]*>")
+MATHML = re.compile(r"<math[ >].*?</math>", re.DOTALL)
+# What stands in a formula without being shown, and tags.
+NOT_SHOWN = re.compile(r"<annotation.*?</annotation>|<[^>]*>", re.DOTALL)
+# Browsers take a variable's letter from these, the planes of italic mathematical letters.
+ITALIC = [*map(chr, [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)])]
 
 
 def shrink(site: Path) -> None:
     """Leave in the fonts of a built site the glyphs that its pages use."""
-    italic, upright, text = set(), set(), set(PERSIAN)
+    text, formulas = set(PERSIAN), {"√"}  # which <msqrt> draws
     for page in site.rglob("*.html"):
         source = page.read_text(encoding="utf-8")
-        text |= set(html.unescape(TAG.sub("", source)))
-        for formula in PICTURE.findall(source):
-            italic |= set("".join(letters for _, letters in ITALIC.findall(formula)))
-            upright |= set(html.unescape(TAG.sub("", ITALIC.sub(r"\1", formula))))
-    for font in site.glob("vendor/katex/fonts/*.woff2"):
-        keep(font, italic if font.stem == "KaTeX_Math-Italic" else upright)
-    for font in site.glob("vendor/vazirmatn/*.woff2"):
+        text |= set(html.unescape(NOT_SHOWN.sub("", source)))
+        shown = NOT_SHOWN.sub("", "".join(MATHML.findall(source)))
+        formulas |= set(html.unescape(shown))
+    plain = {unicodedata.normalize("NFKC", letter) for letter in formulas}
+    formulas |= {letter for letter in ITALIC if unicodedata.normalize("NFKC", letter) in plain}
+    for font in site.glob("vendor/stix-*.woff2"):
+        keep(font, formulas)
+    for font in site.glob("vendor/vazirmatn-*.woff2"):
         keep(font, text)
 
 

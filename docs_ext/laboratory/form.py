@@ -161,5 +161,4 @@ def form(
 
 def symbol(latex: str) -> str:
     """Return a symbol for the eye alone: its meaning stands beside it."""
-    _, opening, rest = render(latex).partition('<span class="katex-html"')
-    return f'<span class="lab-symbol katex" dir="ltr" aria-hidden="true">{opening}{rest}'
+    return f'<span class="lab-symbol" aria-hidden="true">{render(latex)}</span>'

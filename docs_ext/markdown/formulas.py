@@ -1,4 +1,4 @@
-"""Formulas are rendered while the site is built, by KaTeX, so that reading them needs no script.
+"""Formulas become MathML while the site is built, by Temml, so that reading them needs no script.
 
 `pymdownx.arithmatex` finds the formulas; this extension renders what it found.
 """
@@ -23,20 +23,20 @@ from ..locate import ROOT, PageError, locate, page_path
 from .symbol_marks import mark_symbols, without_marks
 
 # A formula as it stands in a page's HTML; the second group is its MathML.
-RENDERED = re.compile(r'<(bdi|div) class="math".*?(<math.*?</math>).*?</\1>', re.DOTALL)
+RENDERED = re.compile(r'<(bdi|div) class="math"[^>]*>(<math.*?</math>)</\1>', re.DOTALL)
 
 
 class MathError(ValueError):
-    """KaTeX does not know what it was given."""
+    """Temml does not know what it was given."""
 
 
 @functools.cache
-def katex() -> subprocess.Popen:
-    """Start the one KaTeX process of a build."""
+def temml() -> subprocess.Popen:
+    """Start the one Temml process of a build."""
     node = shutil.which("node")
-    if node is None or not (ROOT / "node_modules" / "katex").is_dir():
-        raise PageError("node and node_modules/katex render the formulas: run `make setup` first")
-    script = str(Path(__file__).with_name("katex.mjs"))
+    if node is None or not (ROOT / "node_modules" / "temml").is_dir():
+        raise PageError("node and node_modules/temml render the formulas: run `make setup` first")
+    script = str(Path(__file__).with_name("temml.mjs"))
     pipe = subprocess.PIPE
     process = subprocess.Popen([node, script], stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
     atexit.register(process.communicate)  # the end of its input ends it
@@ -44,36 +44,37 @@ def katex() -> subprocess.Popen:
 
 
 @functools.cache
-def render(tex: str, display: bool = False, copied: str | None = None) -> str:
+def render(tex: str, display: bool = False, marked: str | None = None) -> str:
     r"""Render one formula.
 
     Args:
-        tex: LaTeX, as between dollars.
+        tex: LaTeX, as between dollars, with marks or without.
         display: as large as on a line of its own.
-        copied: what copying gives and screen readers know; the formula without marks unless said.
+        marked: the same LaTeX with more marks, if there are any.
 
     Returns:
-        HTML for the eye, and MathML, with the LaTeX inside, for screen readers.
+        MathML. Copying gives the LaTeX inside, which is `tex` without marks.
 
     Raises:
-        MathError: KaTeX does not know a command, or the braces do not match.
+        MathError: Temml does not know a command, or the braces do not match.
 
     Example:
-        >>> "mord sqrt" in render(r"\sqrt{S_{dw}}")
+        >>> "<msqrt><msub><mi>S</mi>" in render(r"\sqrt{S_{dw}}")
         True
         >>> render(r"\sqroot{S}")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        docs_ext.markdown.formulas.MathError: KaTeX parse error: Undefined control sequence: ...
+        docs_ext.markdown.formulas.MathError: Unsupported function name: \sqroot ...
     """
-    process = katex()
-    process.stdin.write(json.dumps({"tex": tex, "display": display}) + "\n")
+    plain = without_marks(tex)
+    process = temml()
+    request = {"tex": plain, "marked": marked or tex, "display": display}
+    process.stdin.write(json.dumps(request) + "\n")
     process.stdin.flush()
     reply = json.loads(process.stdout.readline())
     if "error" in reply:
-        raise MathError(reply["error"])
+        raise MathError(" ".join(reply["error"].split()))
     annotation = r'(?<=<annotation encoding="application/x-tex">).*?(?=</annotation>)'
-    plain = html.escape(copied or without_marks(tex))
-    return re.sub(annotation, lambda _: plain, reply["html"], flags=re.DOTALL)
+    return re.sub(annotation, lambda _: html.escape(plain), reply["html"], flags=re.DOTALL)
 
 
 class FormulasTreeprocessor(Treeprocessor):
@@ -102,13 +103,11 @@ class FormulasTreeprocessor(Treeprocessor):
         # The page of an optimizer explains its symbols.
         shown = mark_symbols(tex, self.own) if self.own else tex
         try:
-            rendered = render(shown, display or large, without_marks(tex))
+            rendered = render(tex, display or large, shown)
         except MathError as error:
             raise PageError(f"{locate(page_path(self.md), tex)}: {error}") from None
         element.text = self.md.htmlStash.store(rendered)
         element.set("class", "math")
-        if display:
-            element.set("tabindex", "0")  # it may scroll, then the arrow keys need a way in
         element.set("dir", "ltr")
         self.marked |= {int(number) for number in re.findall(r"symbol-(\d+)", shown)}
 

@@ -1,4 +1,6 @@
-r"""Marks on parts of a formula: `\htmlClass{NAME}{PART}`, which the eye sees and copying does not.
+r"""Marks on parts of a formula: `{\class{NAME}{PART}}`, which the eye sees and copying does not.
+
+With its outer braces a mark takes the space that its part would take, and may be an index.
 
 On the page of an optimizer each known symbol is marked, so that pointing at it shows its meaning.
 """
@@ -9,7 +11,8 @@ import re
 from optimizers.formula import FormulaError, occurrences
 from optimizers.formula.symbols import SYMBOLS, symbols_for
 
-MARK = r"\htmlClass{"
+MARK = r"{\class{%s}{"
+OPENING = MARK.partition("%")[0]
 
 
 def group_end(tex: str, start: int) -> int:
@@ -42,7 +45,7 @@ def mark_symbols(tex: str, names: tuple[str, ...] = ()) -> str:
 
     Example:
         >>> print(re.sub(r"-\d+", "-N", mark_symbols(r"\alpha dW^2")))
-        \htmlClass{symbol symbol-N}{\alpha} \htmlClass{symbol symbol-N}{dW^2}
+        {\class{symbol symbol-N}{\alpha}} {\class{symbol symbol-N}{dW^2}}
         >>> mark_symbols("x = y")
         'x = y'
     """
@@ -54,9 +57,7 @@ def mark_symbols(tex: str, names: tuple[str, ...] = ()) -> str:
     for symbol, start, end in found:
         if tex[end : end + 1] == "^":
             end = group_end(tex, end + 1)
-        mark = f"{MARK}symbol symbol-{SYMBOLS.index(symbol)}}}{{"
-        bare = tex[start - 1 : start] in ("^", "_")  # LaTeX takes no command there without braces
-        marks += [(start, 1, "{" * bare + mark), (end, 0, "}" + "}" * bare)]
+        marks += [(start, 1, MARK % f"symbol symbol-{SYMBOLS.index(symbol)}"), (end, 0, "}}")]
     # From the last to the first, so that places stay true; what opens at a place opens after
     # what closes there.
     for place, _, text in sorted(marks, reverse=True):
@@ -68,11 +69,11 @@ def without_marks(tex: str) -> str:
     r"""Return a formula as it was before it was marked.
 
     Example:
-        >>> without_marks(r"a + \htmlClass{x y}{b_{\htmlClass{z}{c}}}")
-        'a + b_{c}'
+        >>> without_marks(r"a + {\class{x y}{b_{\class{z}{c}}}}")
+        'a + b_c'
     """
-    while (start := tex.rfind(MARK)) >= 0:
-        inside = group_end(tex, start + len(MARK) - 1)
+    while (start := tex.rfind(OPENING)) >= 0:
+        inside = group_end(tex, start + len(OPENING) - 1)
         end = group_end(tex, inside)
-        tex = tex[:start] + tex[inside + 1 : end - 1] + tex[end:]
+        tex = tex[:start] + tex[inside + 1 : end - 1] + tex[end + 1 :]
     return tex

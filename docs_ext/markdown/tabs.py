@@ -4,7 +4,6 @@ The first line of a page names them. Each variant becomes a pill in the heading,
 tab everywhere on the page, and each tab set of the page has these tabs, in this order.
 """
 
-import itertools
 import re
 import xml.etree.ElementTree as etree
 from pathlib import Path
@@ -14,7 +13,7 @@ from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
 from ..locate import PageError, locate, page_path
-from ..names import LOWER_SECTIONS, REQUIRED_SECTIONS, colour_class, read_title, write_title
+from ..names import REQUIRED_SECTIONS, colour_class, read_title, write_title
 
 TAB = re.compile(r'^ *===[!+]* ["“]')
 WHOLE_TAB = re.compile(r'^ *===[!+]* "[^"]+"\s*$')
@@ -60,12 +59,9 @@ class TabsTreeprocessor(Treeprocessor):
 
     def run(self, root: etree.Element) -> None:
         sets = list(top_level_sets(root))
-        for section, tabs in sets:
+        for _, tabs in sets:
             for label in tabs.findall("div[@class='tabbed-labels']/label"):
                 label.set("class", colour_class("".join(label.itertext())))
-            blocks = tabs.findall("div/div[@class='tabbed-block']")
-            for block in blocks if section in LOWER_SECTIONS else blocks[1:]:
-                defer_heavy_parts(block)
         names, path = self.md.names, page_path(self.md)
         if names:
             check_descriptions(sets, path)
@@ -113,34 +109,6 @@ def check_labels(
                 f"{title}, but there are no tabs under: {', '.join(missing)}\n"
                 f"  Give each a section `## NAME` with the tabs {', '.join(names)}."
             )
-
-
-def defer_heavy_parts(block: etree.Element) -> None:
-    """Put what is heavy in a tab where only `unfold_near.js`, or a browser without scripts, looks.
-
-    Formulas are thousands of elements, and most readers never open most tabs.
-    """
-    children = list(block)
-    block[:] = []
-    for heavy, group in itertools.groupby(children, is_heavy):
-        if heavy:
-            etree.SubElement(block, "noscript").extend(map(scrolling, group))
-        else:
-            block.extend(group)
-
-
-def is_heavy(child: etree.Element) -> bool:
-    """Say whether a part of a tab is made of many elements."""
-    return child.tag in ("table", "details") or child.get("class") in ("formula", "differs")
-
-
-def scrolling(element: etree.Element) -> etree.Element:
-    """Wrap a table as Material wraps those that are there when a page is loaded."""
-    if element.tag != "table":
-        return element
-    outer = etree.Element("div", {"class": "md-typeset__scrollwrap"})
-    etree.SubElement(outer, "div", {"class": "md-typeset__table"}).append(element)
-    return outer
 
 
 def top_level_sets(element: etree.Element, section: str = ""):

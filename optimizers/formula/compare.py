@@ -213,8 +213,8 @@ def note(nodes, noted):
 def highlight(
     latex: str,
     spans: Iterable[tuple[int, int]],
-    left: str = r"\htmlClass{changed}{",
-    right: str = "}",
+    left: str,
+    right: str,
 ) -> str:
     r"""A formula with marks around some of its parts.
 
@@ -228,7 +228,7 @@ def highlight(
         The formula with the marks.
 
     Example:
-        >>> print(highlight("W + 1", [(2, 5)], left=r"\color{red}{"))
+        >>> print(highlight("W + 1", [(2, 5)], r"\color{red}{", "}"))
         W \color{red}{+ 1}
     """
     for start, end in sorted(spans, reverse=True):
