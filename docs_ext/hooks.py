@@ -35,6 +35,8 @@ ENTRY = re.compile(r"A reference to '(?P<link>.+?)' is included in the 'nav' con
 TOGGLE = re.compile(r'(<input class="md-toggle"[^>]*) autocomplete="off"')
 # Where a table's column is aligned, Markdown says so by what the content policy forbids.
 ALIGNED = re.compile(r' style="text-align: (?P<side>left|center|right);"')
+# A cell that is a number and its unit, which belong on one line.
+MEASURED = re.compile(r"(?<=>)[−\d.,]+( ×)? \w+( more)?(?=</td>)")
 serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
@@ -207,7 +209,8 @@ def show_to_readers(context, page, config):
 
 
 def finish(page: str) -> str:
-    """Remove from a page what HTML does not know, and give it its policy."""
+    """Mend what Material and Markdown leave, and give a page its policy."""
     page = TOGGLE.sub(r"\1", page).replace(' tabindex=""', "")
+    page = MEASURED.sub(lambda match: match[0].replace(" ", "\u00a0"), page)
     page = ALIGNED.sub(r' class="\g<side>"', page)
     return page if serving else content_policy.protect(page)

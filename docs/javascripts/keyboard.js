@@ -8,8 +8,11 @@ document.addEventListener("keydown", (event) => {
 });
 
 // What is too wide for a phone scrolls, and takes the arrow keys when it can be reached.
-const SCROLLS = ".md-typeset__scrollwrap, .formula, .differs > div, pre > code";
-const reach = (element) => element.scrollWidth > element.clientWidth && (element.tabIndex = 0);
+const SCROLLS = ".md-typeset__scrollwrap, .formula, div.math, .differs > div, pre > code";
+const reach = (element) => {
+  if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+  else element.removeAttribute("tabindex");
+};
 const wide = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
 // A font that comes late makes what it sets wider, and not its box.
 document.fonts.addEventListener("loadingdone", () => document.querySelectorAll(SCROLLS).forEach(reach));

@@ -34,7 +34,7 @@
   const groupOf = (element) => element.closest(".tabbed-block, article");
   const symbolsOf = (formula) => [...groupOf(formula).querySelectorAll(".symbol")].filter((symbol) => groupOf(symbol) === groupOf(formula));
   const stops = new Map();
-  for (const symbol of document.querySelectorAll(".math .symbol")) {
+  for (const symbol of document.querySelectorAll("bdi.math .symbol")) {
     const group = groupOf(symbol);
     if (!stops.has(group)) stops.set(group, symbol.closest(".math"));
   }
