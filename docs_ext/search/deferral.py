@@ -6,7 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # The files of this folder that pages load, by their addresses.
-FILES = {"javascripts/spellings.js": HERE / "spellings.js"}
+FILES = {f"javascripts/{name}": HERE / name for name in ("spellings.js", "hits.js")}
 
 
 def defer(site: Path) -> None:

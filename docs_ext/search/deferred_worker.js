@@ -16,7 +16,13 @@ function hold(event) {
 }
 
 function start() {
-  importScripts("engine.js", "../../../search/search_index.js");
+  try {
+    // The engine, which may not come twice, comes last.
+    importScripts("../../../search/search_index.js", "engine.js");
+  } catch {
+    started = undefined; // the next key tries again
+    return;
+  }
   send({ ...setup, data: { ...setup.data, ...__index } });
   setTimeout(() => {
     removeEventListener("message", hold);

@@ -9,6 +9,14 @@ NO_WORDS = re.compile(
     r'<svg.*?</svg>|<div class="tabbed-labels">.*?</div>|<span class="filename">.*?</span>',
     re.DOTALL,
 )
+# What tells where a tab begins: headings, the inputs and labels of a set of tabs, its tabs.
+TABS = re.compile(
+    r'<h[1-6][^>]*>(?P<heading>.*?)</h[1-6]>|(?P<set><div class="tabbed-set)'
+    r'|<input(?=[^>]* name="__tabbed_)[^>]*? id="(?P<id>[^"]+)"'
+    r'|<label(?=[^>]* for=)[^>]*>(?P<label>.*?)</label>|(?P<tab><div class="tabbed-block">)',
+    re.DOTALL,
+)
+PERMALINK = re.compile(r'<a class="headerlink".*?</a>|<[^>]*>')
 TIDY = {
     r": =": ":=",
     r" ?, ?": ", ",
@@ -35,7 +43,42 @@ def readable(html: str) -> str:
         >>> readable('<bdi class="math"><math><mi>W</mi><mo>=</mo><mn>1</mn></math></bdi>.')
         'W = 1.'
     """
-    return NO_WORDS.sub(" ", RENDERED.sub(lambda match: escaped(match[2]), html))
+    html = RENDERED.sub(lambda match: escaped(match[2]), html)
+    html = html.replace("<tr>", "<p>").replace("</tr>", "</p>")
+    return NO_WORDS.sub(" ", with_tabs(html))
+
+
+def with_tabs(html: str) -> str:
+    """Give each tab a heading, which makes an entry of it that leads into the tab.
+
+    Example:
+        >>> with_tabs(
+        ...     '<h2>Formula</h2><div class="tabbed-set"><input id="formula-adamw" '
+        ...     'name="__tabbed_1"><label for="formula-adamw">AdamW</label>'
+        ...     '<div class="tabbed-block">'
+        ... )[-69:]
+        '<div class="tabbed-block"><h6 id="formula-adamw">Formula {AdamW}</h6>'
+    """
+    section, sets = "", []
+
+    def headed(match: re.Match) -> str:
+        nonlocal section
+        if match["heading"] is not None:
+            section = PERMALINK.sub("", match["heading"])
+        elif match["set"]:
+            sets.append(([], []))
+        elif match["id"]:
+            sets[-1][0].append(match["id"])
+        elif match["label"] is not None:
+            sets[-1][1].append(match["label"])
+        else:
+            while not sets[-1][0]:
+                sets.pop()  # a set of tabs inside a tab has ended
+            ids, labels = sets[-1]
+            return f'{match[0]}<h6 id="{ids.pop(0)}">{section} {{{labels.pop(0)}}}</h6>'
+        return match[0]
+
+    return TABS.sub(headed, html)
 
 
 def escaped(mathml: str) -> str:
