@@ -192,6 +192,7 @@ def test_what_is_meant_alike_finds_the_same(search):
 def test_every_dash_ellipsis_and_arrow_parts_words(search):
     dashes = [chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == "Pd"]
     parting = [*dashes, "−", "_", "\u200c", "…", "...", "→", "←", "⇒", "↦", "->", "/", "،", "؛"]
+    search.page.add_script_tag(path=ROOT / "docs_ext" / "search" / "spellings.js")
     forms = search.page.evaluate(
         "parting => parting.map(mark => `one${mark}two`.split(SEPARATOR).flatMap(formsOf))", parting
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # The files of this folder that pages load, by their addresses.
-FILES = {f"javascripts/{name}": HERE / name for name in ("spellings.js", "hits.js")}
+FILES = {f"javascripts/{name}.js": HERE / f"{name}.js" for name in ("field", "spellings", "hits")}
 
 
 def defer(site: Path) -> None:

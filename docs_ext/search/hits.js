@@ -1,5 +1,5 @@
 // From a hit to its words: they are marked where it leads, and brought into view, in the tab of
-// the optimizer that was named; and what Material's search field lacks.
+// the optimizer that was named. field.js loads this with a page that a hit leads to.
 
 (() => {
   const article = document.querySelector(".md-content__inner");
@@ -112,7 +112,7 @@
 
   function follow() {
     const words = sought();
-    if (!words.length || !article) return;
+    if (!words.length) return;
     const name = target()?.matches(".tabbed-set > input") ? null : named(words);
     if (name && !name.checked) {
       name.checked = true;
@@ -130,31 +130,4 @@
 
   addEventListener("hashchange", follow);
   follow();
-
-  const input = document.querySelector(".md-search__input");
-  const results = document.querySelector(".md-search-result__list");
-  if (!input) return;
-
-  // Material searches when a key is let go; text also comes by pasting, speech and other means.
-  input.addEventListener("input", () => input.dispatchEvent(new Event("keyup")));
-
-  // Enter opens the best hit of what is typed, not of what was typed before.
-  const isAnswered = () => results.querySelector("[data-typed]")?.dataset.typed === encodeURIComponent(input.value);
-  let waits = false;
-  input.addEventListener("keydown", (event) => {
-    waits = event.key === "Enter" && !event.isComposing && input.value.trim() !== "" && !isAnswered();
-    if (!waits) return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-
-  new MutationObserver(() => {
-    // Titles in search results get their pills.
-    for (const title of results.querySelectorAll("h1, h2")) {
-      if (title.textContent.includes("{") && !title.querySelector(".pill")) {
-        title.innerHTML = title.innerHTML.replace(/\{(.+?)\}/g, '<span class="pill">{$1}</span>');
-      }
-    }
-    if (waits && isAnswered()) input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
-  }).observe(results, { childList: true, subtree: true });
 })();
