@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from .conftest import ROOT
+
 pytestmark = pytest.mark.every
 
 FA = "وزن‌ها کوچک می‌شوند."
@@ -56,6 +58,109 @@ def test_latin_runs_formulas_and_code_are_isolated(convert):
     assert {run.get("dir") for run in runs} == {"ltr"}
     assert paragraph.find("code").text == "SGD"
     assert paragraph.find("bdi[@class='math']").get("dir") == "ltr"
+
+
+# What reads from left to right inside a Persian sentence, and how it is shown: `∎` is a formula.
+RUNS = {
+    run: run
+    for run in (
+        *("1e-3", "-1", "2D", "16GB", "lr=0.1", "Müller", "f(x)", "x[0]", "C++", "O(n²)", "3×5"),
+        *("https://arxiv.org/abs/1412.6980", "https://example.org/", "me@example.org", "A→B"),
+        *("GPT-2 (124M)", "pip install -U optimizers", "β₂=0.9999", 'name="x"', "(0, 1] = I"),
+        *(
+            "Reddi, Kale & Kumar (2018)",
+            "python -m optimizers",
+            "/usr/bin",
+            "snake_case",
+            "±0.1%",
+        ),
+    )
+} | {
+    "**Adam** optimizer": "Adam optimizer",
+    "`lr` = 0.1": "lr = 0.1",
+    "torch (`fused=True`)": "torch (fused=True)",
+    "$\\beta_2$=0.9": "∎=0.9",
+    "$x$ < $y$": "∎ < ∎",
+    "snake\\_case\\_name": "snake_case_name",
+    "a &lt; b": "a < b",
+    "Gradient\nDescent": "Gradient\nDescent",
+}
+STYLE = (ROOT / "docs" / "stylesheets" / "site.css").read_text(encoding="utf-8")
+# The characters of a paragraph in the order of reading, each with the edges of its box.
+BOXES = """() => {
+    const boxes = [], range = document.createRange();
+    const box = (text, { left, right }) => boxes.push([text, left, right]);
+    const read = node => {
+        if (node.className === "math") box("∎", node.getBoundingClientRect());
+        else if (node.nodeType === Node.TEXT_NODE) {
+            [...node.data].forEach((character, place) => {
+                range.setStart(node, place);
+                range.setEnd(node, place + 1);
+                box(character, range.getBoundingClientRect());
+            });
+        } else node.childNodes.forEach(read);
+    };
+    read(document.querySelector("p"));
+    return boxes;
+}"""
+
+
+def boxes_of(page, html: str) -> list:
+    """Show HTML in a page of any browser, with the site's style; return its characters' boxes."""
+    page.set_content(f"<style>{STYLE}</style>{html}")
+    return page.evaluate(BOXES)
+
+
+def check_the_order_of_boxes(page, html: str, run: str) -> None:
+    """Check, in a page of any browser, that a run inside Persian reads from left to right."""
+    boxes = boxes_of(page, html)
+    text = "".join(character for character, *_ in boxes)
+    start = text.index(run)
+    end = start + len(run)
+    lefts = [left for character, left, _ in boxes[start:end] if character.strip()]
+    assert lefts == sorted(lefts)
+    before = [left for character, left, _ in boxes[:start] if character.strip()]
+    behind = [right for character, _, right in boxes[end:] if character.strip()]
+    assert min(before) >= max(right for *_, right in boxes[start:end]) - 0.5
+    assert max(behind) <= min(lefts) + 0.5
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize(("run", "shown"), RUNS.items())
+@pytest.mark.parametrize(
+    "around",
+    [
+        "این مقدار {} در متن فارسی آمده است.",
+        "پیش از {}، که بهینه‌ساز دیگری است",
+        "این روش (که همان {} است) بهتر است",
+    ],
+)
+def test_a_run_inside_persian_reads_from_left_to_right_as_one(around, run, shown, convert, page):
+    check_the_order_of_boxes(page, convert(around.format(run)), shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "left"),
+    [
+        ("از Adam. SGD نیز", "Adam", "SGD"),
+        ("در `lr` `eps` است", "lr", "eps"),
+        ("عدد (Adam) است", "(", "Adam"),
+        ("مثل C++های دیگر", "C++", "های"),
+        ("مثل Adam-های دیگر", "Adam", "-"),
+    ],
+)
+def test_what_are_two_pieces_follow_one_another_from_right_to_left(
+    text, right, left, convert, page
+):
+    boxes = boxes_of(page, convert(text))
+    shown = "".join(character for character, *_ in boxes)
+    assert boxes[shown.index(right)][1] > boxes[shown.index(left)][1]
 
 
 def test_an_english_block_inside_a_persian_one_is_left_to_right(convert):
