@@ -5,6 +5,7 @@ Only what needs MkDocs stands here; Markdown that authors may write is in `markd
 
 import logging
 import re
+import time
 from html import escape
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def on_env(env, config, files):
 
 def on_page_markdown(markdown, page, config, files):
     if page.file.src_uri.endswith(".py"):
-        markdown = notebook.as_markdown(page, config)
+        markdown = notebook.as_markdown(page, serving)
     if serving:
         page_cache.use(page, config.extra["sources"])
     return markdown
@@ -118,6 +119,11 @@ def on_post_build(config):
         fonts.shrink(site)
         content_policy.write_headers(site)
     config.site_dir = str(replace_site.replace(site))
+
+
+def on_serve(server, config, builder):
+    run_notebooks_behind_pages(server)
+    return server
 
 
 # The verbs that are not in a room of their own, in the order of their use.
@@ -214,3 +220,18 @@ def finish(page: str) -> str:
     page = MEASURED.sub(lambda match: match[0].replace(" ", "\u00a0"), page)
     page = ALIGNED.sub(r' class="\g<side>"', page)
     return page if serving else content_policy.protect(page)
+
+
+def run_notebooks_behind_pages(server):
+    """Run the notebooks that pages wait for, and have the pages made anew when one has been run."""
+    ran = notebook.CACHE / "ran"
+    ran.parent.mkdir(parents=True, exist_ok=True)
+    ran.touch()
+    server.watch(str(ran))
+
+    def make_pages_anew():
+        while not server.observer.is_alive():  # before, a change would not be seen
+            time.sleep(0.1)
+        ran.touch()
+
+    notebook.run_behind_pages(make_pages_anew)

@@ -314,7 +314,7 @@ def test_a_changed_package_runs_the_notebook_again(project):
 from types import SimpleNamespace as Some
 from docs_ext import notebook
 page = Some(file=Some(abs_src_path=notebook.ROOT / "docs/notebooks/decay_is_not_l2.py"))
-notebook.as_markdown(page, None)
+notebook.as_markdown(page)
 """
     command = [sys.executable, "-c", program]
     subprocess.run(command, cwd=project, check=True)
