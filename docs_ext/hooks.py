@@ -3,7 +3,9 @@
 Only what needs MkDocs stands here; Markdown that authors may write is in `markdown`.
 """
 
+import difflib
 import logging
+import posixpath
 import re
 import time
 from html import escape
@@ -31,6 +33,7 @@ from docs_ext.search import deferral, index
 from optimizers.formula import FormulaError
 
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains an? (?:\w+ )*link '(?P<link>.+?)'")
+ANCHOR = re.compile(r"does not contain an anchor|there is no such anchor")
 ENTRY = re.compile(r"A reference to '(?P<link>.+?)' is included in the 'nav' configuration")
 # Material says of its checkboxes how to complete what is typed.
 TOGGLE = re.compile(r'(<input class="md-toggle"[^>]*) autocomplete="off"')
@@ -38,6 +41,7 @@ TOGGLE = re.compile(r'(<input class="md-toggle"[^>]*) autocomplete="off"')
 ALIGNED = re.compile(r' style="text-align: (?P<side>left|center|right);"')
 # A cell that is a number and its unit, which belong on one line.
 MEASURED = re.compile(r"(?<=>)[−\d.,]+( ×)? \w+( more)?(?=</td>)")
+anchors: dict[str, set[str]] = {}  # of each page
 serving = False  # `mkdocs serve` wants a page soon, and adds a script of its own to it
 
 
@@ -56,6 +60,7 @@ def on_config(config):
 def on_files(files, config):
     html_check.check_files(files)
     add_scripts(files, config)
+    html_check.check_configured_files(files, config)
 
 
 def on_nav(nav, config, files):
@@ -76,6 +81,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
+    anchors[page.file.src_uri] = page.present_anchor_ids
     set_pills_in_the_navigation(page)
     if not (serving and page.known):
         html_check.check_page(html, page, files)
@@ -135,13 +141,23 @@ class NameTheLine(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         if match := LINK.match(text):
-            record.msg = f"{locate(ROOT / 'docs' / match['page'], match['link'])}: {text}"
+            nearest = nearest_anchor(match["page"], match["link"]) if ANCHOR.search(text) else ""
+            where = locate(ROOT / "docs" / match["page"], match["link"])
+            record.msg = f"{where}: {text}{nearest}"
         elif match := ENTRY.match(text):
             record.msg = f"{locate(ROOT / 'mkdocs.yml', match['link'])}: {text}"
         else:
             return True
         record.args = ()
         return True
+
+
+def nearest_anchor(page: str, link: str) -> str:
+    """Say which anchor a page's broken link may have meant, if any is like it."""
+    file, _, anchor = link.partition("#")
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(page), file)) if file else page
+    found = difflib.get_close_matches(anchor, anchors.get(target, ()), 1)
+    return f" The nearest is '#{found[0]}'." if found else ""
 
 
 def name_the_lines_of_broken_links():

@@ -40,11 +40,14 @@ def locate(path: Path | None, piece: str) -> str:
         return "<text>"
     needle = next((line.strip() for line in piece.splitlines() if line.strip()), piece)
     lines = path.read_text(encoding="utf-8").splitlines()
+    found = None
     for file in (path, *included(lines)):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-            if needle in line:
+            if line.strip() == needle:  # "``" is in each "```", too
                 return f"{relative(file)}:{number}"
-    return relative(path)
+            if needle in line and found is None:
+                found = f"{relative(file)}:{number}"
+    return found or relative(path)
 
 
 def included(lines: list[str]) -> list[Path]:

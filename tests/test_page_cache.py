@@ -2,7 +2,14 @@
 
 from types import SimpleNamespace
 
+import pytest
+from mkdocs.config import load_config
+
 from docs_ext import page_cache
+from docs_ext.directives import costs
+from docs_ext.figures import drawings
+
+from .conftest import ROOT
 
 
 def made(text: str, sources: str) -> tuple[str, bool]:
@@ -19,6 +26,51 @@ def test_only_what_changed_is_made_again():
     assert made("a", "1") == ("A", True)
     assert made("b", "1") == ("B", False)
     assert made("b", "2") == ("B", False)  # a module or a snippet changed
+
+
+def test_a_page_that_counts_what_all_pages_have_is_made_again_when_they_change(monkeypatch):
+    found = {"values": "1", "marks": "1", "citations": "1"}
+    monkeypatch.setattr(page_cache, "count", found.get)
+    text = "{value: count citations}"
+    assert made(text, "1") == (text.upper(), False)
+    assert made(text, "1") == (text.upper(), True)
+    found["citations"] = "2"
+    assert made(text, "1") == (text.upper(), False)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("docs/adam.md", "# Adam {AdamW}\n"),
+        ("benchmarks/results/cost.json", "{}"),
+        ("tools/mutants/results/adam.json", "{}"),
+        ("snippets/adam.out", "1"),
+        ("mkdocs.yml", "nav: []"),
+    ],
+)
+def test_another_title_or_result_makes_pages_and_figures_anew(file, text, tmp_path, monkeypatch):
+    monkeypatch.setattr(page_cache, "ROOT", tmp_path)
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "docs").mkdir(exist_ok=True)
+    for name in ("mkdocs.yml", "docs/adam.md"):
+        (tmp_path / name).write_text("# Adam\n\nText.\n", encoding="utf-8")
+    before = page_cache.stamp_of_sources()
+    drawings.with_table("paths", ("Adam",), "Paths.")
+    (tmp_path / "docs" / "adam.md").write_text("# Adam\n\nOther text.\n", encoding="utf-8")
+    assert page_cache.stamp_of_sources() == before
+    assert drawings.with_table.cache_info().currsize
+    path.write_text(text, encoding="utf-8")
+    assert page_cache.stamp_of_sources() != before
+    assert not drawings.with_table.cache_info().currsize
+
+
+def test_what_pages_are_made_of_is_watched():
+    watched = load_config(str(ROOT / "mkdocs.yml")).watch
+    results = [*costs.FILES.values(), *(ROOT / "tools" / "mutants" / "results").iterdir()]
+    shown = [*results, *(ROOT / "benchmarks").glob("*.json"), *(ROOT / "docs_ext").rglob("*.html")]
+    for path in [*shown, *(ROOT / "snippets").iterdir()]:
+        assert any(path.is_relative_to(folder) for folder in watched), path
 
 
 def test_pages_are_made_of_programs_not_of_what_is_copied(tmp_path, monkeypatch):

@@ -23,6 +23,8 @@ def tab(site, page: str, section: str, name: str) -> str:
     text = (site / page / "index.html").read_text(encoding="utf-8")
     text = text[text.index(f'<h2 id="{section}">') :]
     labels = re.findall(rf'<label [^>]*for="{section}-([\w-]+)"', text)
+    if not labels:  # the only one
+        return text.partition(f'<div id="{section}-{slug(name)}">')[2].partition("<h2")[0]
     blocks = text.split('<div class="tabbed-block">')
     return blocks[1 + labels.index(slug(name))].partition("<h2")[0]
 

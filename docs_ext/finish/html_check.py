@@ -13,6 +13,9 @@ from ..markdown.formulas import RENDERED
 NAME = re.compile(r"[a-z0-9_/-]+\.(md|py)")
 # Marks that Markdown, had it understood them, would have replaced.
 LEFT = re.compile(r"^ *(?:!!!|\?\?\?\+?|:::).*|-+8<-+.*|```.*|\$\\.*|\$$|\]\(.*")
+# What two backticks, meant as a fence, become.
+SHORT_FENCE = re.compile(r"<p[^>]*><code[^>]*>(\w+)\n")
+TITLE_WITH_FORMULA = re.compile(r"<h1[^>]*>(?:(?!</h1>).)*<bdi class=\"math\"", re.DOTALL)
 VERBATIM = {"annotation", "code", "pre", "script", "style"}
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 log = logging.getLogger("mkdocs.html_check")
@@ -36,6 +39,17 @@ def check_files(files) -> None:
             ) from None
 
 
+def check_configured_files(files, config) -> None:
+    """Refuse a style sheet, a script or an icon of mkdocs.yml that is not there."""
+    wanted = [config.theme["favicon"], *config.extra_css, *map(str, config.extra_javascript)]
+    for name in wanted:
+        if files.get_file_from_path(name) is None:
+            raise PageError(
+                f"{locate(ROOT / 'mkdocs.yml', name)}: there is no docs/{name}; "
+                "put the file there, or take its name away"
+            )
+
+
 class Reader(HTMLParser):
     """Collects a page's sources and ids, and its faults: what is not closed or not understood."""
 
@@ -45,6 +59,7 @@ class Reader(HTMLParser):
         self.sources: list[str] = []
         self.ids: list[str] = []
         self.faults: list[tuple[str, str]] = []  # the author's text, and what is wrong with it
+        self.nameless = False
 
     def handle_starttag(self, tag, attrs):
         self.sources += [value for name, value in attrs if name in ("src", "poster") and value]
@@ -53,6 +68,9 @@ class Reader(HTMLParser):
                 self.faults.append((value, f"the id `{value}` is there twice; rename one"))
             elif name == "id":
                 self.ids.append(value)
+        self.nameless = bool(re.fullmatch("h[1-6]", tag)) and bool(
+            re.fullmatch(r"_\d+", dict(attrs).get("id") or "")
+        )
         if tag not in VOID:
             self.open.append(tag)
 
@@ -69,6 +87,10 @@ class Reader(HTMLParser):
             self.faults.append((f"</{tag}", f"`</{tag}>` closes nothing; remove it"))
 
     def handle_data(self, data):
+        if self.nameless and data.strip():
+            remedy = "the heading has no letters for its address; name it: `{ #name }`"
+            self.faults.append((data.strip(), f"`{data.strip()}`: {remedy}"))
+            self.nameless = False
         if not VERBATIM.intersection(self.open):
             for line in data.splitlines():
                 if match := LEFT.search(line):
@@ -83,6 +105,12 @@ def check_page(html: str, page, files) -> None:
     reader.feed(RENDERED.sub("", html))  # a formula has no faults, and most of a page is formulas
     reader.close()
     path = Path(page.file.abs_src_path)
+    for fence in SHORT_FENCE.finditer(html):
+        fault = "a block of code begins and ends with three backticks, not with two"
+        reader.faults.append((f"``{fence[1]}", fault))
+    if TITLE_WITH_FORMULA.match(html):
+        fault = "the title holds a formula, which the navigation cannot show; write it in letters"
+        reader.faults.append(("# ", fault))
     for piece, fault in reader.faults:
         log.warning("%s: %s", locate(path, piece), fault)
     for source in reader.sources:

@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 LINK = re.compile(r'\s*<link rel="stylesheet" href="(?P<up>[./]*)(?P<path>[^"]+)">')
-URL = re.compile(r"url\((?![\"']?(?:data:|#))")
+# An address within the site, which may stand in quotes.
+URL = re.compile(r"url\((?P<quote>[\"']?)(?![\"']|data:|#|/|https?:)")
 
 
 def merge(site: Path) -> None:
@@ -32,4 +33,4 @@ def merge(site: Path) -> None:
 def moved(sheet: Path, site: Path) -> str:
     """Return a style sheet whose addresses hold in the folder of the merged one."""
     folder = sheet.parent.relative_to(site).as_posix()
-    return URL.sub(f"url(../{folder}/", sheet.read_text(encoding="utf-8")) + "\n"
+    return URL.sub(rf"url(\g<quote>../{folder}/", sheet.read_text(encoding="utf-8")) + "\n"

@@ -66,6 +66,8 @@ class TabsTreeprocessor(Treeprocessor):
         if names:
             check_descriptions(sets, path)
             check_labels(names, sets, path)
+        for _, tabs in sets:
+            open_lone_tab(tabs)
         for pill in root.iterfind("h1/a[@class]"):
             if pill.get("class").startswith("pill "):
                 pill.set("href", "#" + tab_ids(sets[0][1])[pill.text.strip("{}")])
@@ -109,6 +111,15 @@ def check_labels(
                 f"{title}, but there are no tabs under: {', '.join(missing)}\n"
                 f"  Give each a section `## NAME` with the tabs {', '.join(names)}."
             )
+
+
+def open_lone_tab(tabs: etree.Element) -> None:
+    """Let the content of a set's only tab stand for the set, with the tab's address."""
+    if len(ids := list(tab_ids(tabs).values())) == 1:
+        [block] = tabs.findall("div/div[@class='tabbed-block']")
+        tabs[:] = list(block)
+        tabs.attrib.clear()
+        tabs.set("id", ids[0])
 
 
 def top_level_sets(element: etree.Element, section: str = ""):
