@@ -16,6 +16,7 @@ from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File
 
 from docs_ext import notebook, page_cache
+from docs_ext.directives import values
 from docs_ext.finish import (
     content_policy,
     description,
@@ -54,6 +55,7 @@ def on_config(config):
     name_the_lines_of_broken_links()
     if serving:
         config.extra["sources"] = page_cache.stamp_of_sources()
+    say_what_is_built(config)
     config.site_dir = str(replace_site.building_folder(Path(config.site_dir)))
 
 
@@ -133,6 +135,14 @@ def on_serve(server, config, builder):
 
 
 # The verbs that are not in a room of their own, in the order of their use.
+
+
+def say_what_is_built(config):
+    """Put the version and where its source is into the footer, and let pages lead there."""
+    config.extra["repository"] = values.repository_address()
+    config.copyright += f" · version {values.version()}"
+    if config.extra["repository"]:
+        config.copyright += f' · <a href="{escape(config.extra["repository"])}">Source</a>'
 
 
 class NameTheLine(logging.Filter):

@@ -327,12 +327,17 @@ def distribution() -> str:
     return f"`{NAME}`"
 
 
+def repository_address() -> str:
+    """Return where the source can be read, if the build knows, without a slash at the end."""
+    address = os.environ.get("REPOSITORY_URL", "")
+    # Hosts also give addresses that only their members can read.
+    return address.rstrip("/").removesuffix(".git") if address.startswith("https://") else ""
+
+
 def repository() -> str:
     """How to install without a copy of the source, if the build knows the repository's address."""
-    address = os.environ.get("REPOSITORY_URL", "")
-    if address.startswith("https://"):  # hosts also give those that only their members can read
-        return f"Without a copy: `pip install '{NAME} @ git+{address}'`."
-    return ""
+    address = repository_address()
+    return f"Without a copy: `pip install '{NAME} @ git+{address}'`." if address else ""
 
 
 def version() -> str:

@@ -41,9 +41,10 @@ def check_files(files) -> None:
 
 def check_configured_files(files, config) -> None:
     """Refuse a style sheet, a script or an icon of mkdocs.yml that is not there."""
+    written = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")  # plugins add files of their own
     wanted = [config.theme["favicon"], *config.extra_css, *map(str, config.extra_javascript)]
     for name in wanted:
-        if files.get_file_from_path(name) is None:
+        if name in written and files.get_file_from_path(name) is None:
             raise PageError(
                 f"{locate(ROOT / 'mkdocs.yml', name)}: there is no docs/{name}; "
                 "put the file there, or take its name away"

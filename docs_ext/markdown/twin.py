@@ -14,9 +14,12 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
+from ..api.in_markdown import documentation
 from ..names import write_title
 
 LINK = re.compile(r"\]\((?P<file>[^)\s:#]+\.(?:md|py))(?=[)#])")
+# What mkdocstrings reads: a name of the package, and options below it.
+API = re.compile(r"^::: (?P<path>[\w.]+)\n(?:(?: .*)?\n)*", re.MULTILINE)
 FIGURE = re.compile(r"^(?P<indent> *)!\[(?P<text>.+)\]\(figure:(?P<url>.+)\)$", re.MULTILINE)
 
 
@@ -24,12 +27,17 @@ class TwinPreprocessor(Preprocessor):
     """Keeps a page's Markdown after everything is included and before anything is converted."""
 
     def run(self, lines: list[str]) -> list[str]:
-        if "relpath" in self.md.treeprocessors:
-            text = "\n".join(lines)
+        page = page_of(self.md)
+        # mkdocstrings converts docstrings, too, while it converts a page.
+        if page is not None and not hasattr(page, "twin"):
+            self.md.twin_of = page
+            text = API.sub(
+                lambda match: documentation(match["path"]) + "\n\n", "\n".join([*lines, ""])
+            )
             if len(self.md.names) > 1:
                 title = write_title(self.md.names)
                 text = text.replace(write_title(self.md.names[:1]), title, 1)
-            self.md.treeprocessors["relpath"].file.page.twin = text.strip() + "\n"
+            page.twin = text.strip() + "\n"
         return lines
 
 
@@ -37,14 +45,19 @@ class FiguresTreeprocessor(Treeprocessor):
     """Replaces each figure by its words and numbers, for the picture is in the browser only."""
 
     def run(self, root: etree.Element) -> None:
-        if "relpath" in self.md.treeprocessors:
-            page = self.md.treeprocessors["relpath"].file.page
+        page = getattr(self.md, "twin_of", None)
+        if page is not None:
             page.twin = FIGURE.sub(self.in_words, page.twin)
 
     def in_words(self, match: re.Match) -> str:
         """Return what stands in the twin for a figure."""
         lines = [f"Figure: {match['text']}", "", *self.md.drawn[match["url"]]]
         return "\n".join(f"{match['indent']}{line}" if line else "" for line in lines)
+
+
+def page_of(md: Markdown):
+    """Return the page that is being converted, or None outside a site's build."""
+    return md.treeprocessors["relpath"].file.page if "relpath" in md.treeprocessors else None
 
 
 def write(site: Path, config, pages: list) -> None:
