@@ -5,6 +5,8 @@ extensions; those that only a whole build can see share one or two builds.
 """
 
 import filecmp
+import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +19,9 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from docs_ext import hooks
-from docs_ext.finish import html_check, replace_site
+from docs_ext.finish import html_check, replace_site, style_sheet
+from optimizers import OPTIMIZERS
+from optimizers._distribution import VERSION
 
 from .conftest import ROOT, build, copy_project
 
@@ -85,6 +89,19 @@ IN_A_PAGE = {
     ),
     "open element": ("index.md", "What you", "<kbd>What you", ["`<kbd>` is not closed", "</kbd>"]),
     "end without a beginning": ("index.md", "What you", "</kbd>What you", ["closes nothing"]),
+    "fence of two backticks": (
+        "index.md",
+        "What you",
+        "``python\nx = 1\n``\n\nWhat you",
+        ["begins and ends with three backticks"],
+    ),
+    "formula in the title": (
+        "choose.md",
+        "# Choose",
+        "# $\\alpha$ Choose",
+        ["write it in letters"],
+    ),
+    "heading without letters": ("index.md", "What you", "## 🙂\n\nWhat you", ["{ #name }"]),
     "duplicate id": (
         "index.md",
         "What you",
@@ -147,7 +164,13 @@ IN_ALL = {
         "docs/notebooks/decay_is_not_l2.py",
         "#formula-adamw",
         "#formula-adamv",
-        ["formula-adamv"],
+        ["formula-adamv", "The nearest is '#formula-adamw'."],
+    ),
+    "broken anchor on its own page": (
+        "docs/install.md",
+        "Run {value",
+        "See [below](#where-it-run). Run {value",
+        ["where-it-run", "The nearest is '#where-it-runs'."],
     ),
     "missing raw image": (
         "docs/choose.md",
@@ -178,7 +201,7 @@ def config():
     return load_config(str(ROOT / "mkdocs.yml"))
 
 
-def render(folder: Path, name: str, config) -> None:
+def render(folder: Path, name: str, config) -> Page:
     """Render one page, as MkDocs does."""
     file = File(name, str(folder), str(folder / "site"), use_directory_urls=True)
     files = Files([file])
@@ -188,6 +211,7 @@ def render(folder: Path, name: str, config) -> None:
     page.markdown = hooks.on_page_markdown(page.markdown, page, config, files) or page.markdown
     page.render(config, files)
     hooks.on_page_content(page.content, page, config, files)
+    return page
 
 
 @pytest.mark.parametrize("fault", IN_A_PAGE)
@@ -281,16 +305,104 @@ def test_a_site_survives_an_interrupted_exchange(moment, tmp_path, monkeypatch):
     assert [one.name for one in tmp_path.iterdir()] == ["site"]
 
 
-def test_a_fault_in_a_module_is_told_by_the_page_that_shows_it(project, tmp_path):
-    path = project / "optimizers" / "adopt.py"
+# Each: the file, what stands there, what is put in its place, and what the message has to say.
+IN_THE_PROJECT = {
+    "formula": (
+        "optimizers/adopt.py",
+        r"$W := W - \alpha V_{dw}$",
+        r"$W := W - \alfa V_{dw}$",
+        [r"\alfa"],
+    ),
+    "renamed marker": (
+        "optimizers/adopt.py",
+        "[start:formula]",
+        "[start:formulas]",
+        ["optimizers/adopt.py:1:", "no line `--8<-- [start:formula]`"],
+    ),
+    "icon": (
+        "mkdocs.yml",
+        "favicon: images/favicon.svg",
+        "favicon: images/favicom.svg",
+        ["there is no docs/images/favicom.svg; put the file there"],
+    ),
+    "style sheet": (
+        "mkdocs.yml",
+        "stylesheets/site.css",
+        "stylesheets/sites.css",
+        ["there is no docs/stylesheets/sites.css; put the file there"],
+    ),
+}
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("fault", IN_THE_PROJECT)
+def test_a_fault_of_the_project_is_told_and_located(fault, project, tmp_path):
+    file, right, wrong, words = IN_THE_PROJECT[fault]
+    path = project / file
     before = path.read_text(encoding="utf-8")
-    line = plant(path, r"$W := W - \alpha V_{dw}$", r"$W := W - \alfa V_{dw}$")
+    line = plant(path, right, wrong)
     done = build(project, tmp_path / "site")
     path.write_text(before, encoding="utf-8")
     assert done.returncode != 0
-    assert f"optimizers/adopt.py:{line}" in done.stderr
-    assert r"\alfa" in done.stderr
+    for word in words if fault == "renamed marker" else [f"{file}:{line}", *words]:
+        assert word in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_page_may_begin_with_a_formula(config, tmp_path):
+    text = "# Page\n\n$$\\alpha$$\n\n$\\alpha$ is the learning rate, as on every other page.\n"
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+    page = render(tmp_path, "page.md", config)
+    assert page.meta["description"] == "α is the learning rate, as on every other page."
+
+
+def test_headings_have_addresses_and_labels_in_their_own_letters(config, tmp_path):
+    headings = "## گام بعدی\n\n## Rate and $\\beta_2$\n"
+    text = f"# Page\n\nA sentence that is long enough to describe a page.\n\n{headings}"
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+    page = render(tmp_path, "page.md", config)
+    found = [(entry.id, entry.title) for entry in page.toc.items[0].children]
+    assert found == [("گام-بعدی", "گام بعدی"), ("rate-and-β₂", "Rate and β₂")]
+
+
+def test_addresses_in_a_style_sheet_hold_where_it_is_merged(tmp_path):
+    sheet = tmp_path / "vendor" / "sheet.css"
+    sheet.parent.mkdir()
+    kept = "url(#a) url('data:,x') url(\"data:,x\") url(/a.svg) url('https://example.com/a.svg')"
+    sheet.write_text(f"url(a.svg) url('a.svg') url( \"b/a.svg\" ) {kept}", encoding="utf-8")
+    moved = "url(../vendor/a.svg) url('../vendor/a.svg') url( \"../vendor/b/a.svg\" )"
+    assert style_sheet.moved(sheet, tmp_path) == f"{moved} {kept}\n"
+
+
+def test_each_page_as_markdown_is_the_whole_page(site):
+    for page in site.rglob("index.html"):
+        source, text = (
+            file.read_text(encoding="utf-8") for file in (page, page.with_name("index.html.md"))
+        )
+        words = re.sub(r"^( *)(`{3,}).*?^\1\2$", "", text, flags=re.DOTALL | re.MULTILINE)
+        levels = [len(marks) for marks in re.findall("^(#+) ", words, re.MULTILINE)]
+        assert levels == [int(level) for level in re.findall(r"<h([1-4]) [^>]*id=", source)], page
+        assert not re.search("^ *:::", words, re.MULTILINE)
+    api = (site / "api" / "index.html.md").read_text(encoding="utf-8")
+    for entry in OPTIMIZERS.values():
+        for one in (entry.optimizer, entry.step):
+            assert f"```python\n{one.__name__}(" in api
+            assert inspect.getdoc(one).partition("\n")[0] in api
+
+
+def test_pages_lead_to_their_source_where_the_build_knows_it(monkeypatch):
+    for address, shown in {
+        "https://example.org/me/it.git": "https://example.org/me/it",
+        "https://example.org/me/it/": "https://example.org/me/it",
+        "git@example.org:me/it": "",
+        "": "",
+    }.items():
+        monkeypatch.setenv("REPOSITORY_URL", address)
+        config = load_config(str(ROOT / "mkdocs.yml"))
+        hooks.say_what_is_built(config)
+        assert config.extra["repository"] == shown
+        assert VERSION in config.copyright
+        assert (f'href="{shown}"' in config.copyright) == bool(shown)
 
 
 @pytest.mark.full

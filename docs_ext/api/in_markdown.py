@@ -28,7 +28,7 @@ def documentation(path: str) -> str:
         parts += [
             described(getattr(found, name), f"#### {found.__name__}.{name}")
             for name, member in sorted(vars(found).items())
-            if not name.startswith("_") and isinstance(member, MEMBERS)
+            if not name.startswith("_") and isinstance(member, MEMBERS) and member.__doc__
         ]
     return "\n\n".join(parts)
 

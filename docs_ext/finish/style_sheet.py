@@ -6,7 +6,7 @@ from pathlib import Path
 
 LINK = re.compile(r'\s*<link rel="stylesheet" href="(?P<up>[./]*)(?P<path>[^"]+)">')
 # An address within the site, which may stand in quotes.
-URL = re.compile(r"url\((?P<quote>[\"']?)(?![\"']|data:|#|/|https?:)")
+URL = re.compile(r"url\((?P<quote>\s*[\"']?)(?![\s\"']|data:|#|/|https?:)")
 
 
 def merge(site: Path) -> None:
