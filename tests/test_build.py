@@ -5,8 +5,6 @@ extensions; those that only a whole build can see share one or two builds.
 """
 
 import filecmp
-import inspect
-import re
 import shutil
 import subprocess
 import sys
@@ -20,8 +18,6 @@ from mkdocs.structure.pages import Page
 
 from docs_ext import hooks
 from docs_ext.finish import html_check, replace_site, style_sheet
-from optimizers import OPTIMIZERS
-from optimizers._distribution import VERSION
 
 from .conftest import ROOT, build, copy_project
 
@@ -372,37 +368,6 @@ def test_addresses_in_a_style_sheet_hold_where_it_is_merged(tmp_path):
     sheet.write_text(f"url(a.svg) url('a.svg') url( \"b/a.svg\" ) {kept}", encoding="utf-8")
     moved = "url(../vendor/a.svg) url('../vendor/a.svg') url( \"../vendor/b/a.svg\" )"
     assert style_sheet.moved(sheet, tmp_path) == f"{moved} {kept}\n"
-
-
-def test_each_page_as_markdown_is_the_whole_page(site):
-    for page in site.rglob("index.html"):
-        source, text = (
-            file.read_text(encoding="utf-8") for file in (page, page.with_name("index.html.md"))
-        )
-        words = re.sub(r"^( *)(`{3,}).*?^\1\2$", "", text, flags=re.DOTALL | re.MULTILINE)
-        levels = [len(marks) for marks in re.findall("^(#+) ", words, re.MULTILINE)]
-        assert levels == [int(level) for level in re.findall(r"<h([1-4]) [^>]*id=", source)], page
-        assert not re.search("^ *:::", words, re.MULTILINE)
-    api = (site / "api" / "index.html.md").read_text(encoding="utf-8")
-    for entry in OPTIMIZERS.values():
-        for one in (entry.optimizer, entry.step):
-            assert f"```python\n{one.__name__}(" in api
-            assert inspect.getdoc(one).partition("\n")[0] in api
-
-
-def test_pages_lead_to_their_source_where_the_build_knows_it(monkeypatch):
-    for address, shown in {
-        "https://example.org/me/it.git": "https://example.org/me/it",
-        "https://example.org/me/it/": "https://example.org/me/it",
-        "git@example.org:me/it": "",
-        "": "",
-    }.items():
-        monkeypatch.setenv("REPOSITORY_URL", address)
-        config = load_config(str(ROOT / "mkdocs.yml"))
-        hooks.say_what_is_built(config)
-        assert config.extra["repository"] == shown
-        assert VERSION in config.copyright
-        assert (f'href="{shown}"' in config.copyright) == bool(shown)
 
 
 @pytest.mark.full
