@@ -159,8 +159,8 @@ IN_ALL = {
     "broken anchor": (
         "docs/notebooks/decay_is_not_l2.py",
         "#formula-adamw",
-        "#formula-adamv",
-        ["formula-adamv", "The nearest is '#formula-adamw'."],
+        "#formula-adamww",
+        ["formula-adamww", "The nearest is '#formula-adamw'."],
     ),
     "broken anchor on its own page": (
         "docs/install.md",

@@ -8,6 +8,8 @@ import pytest
 from docs_ext.locate import PageError
 from docs_ext.search.index import readable
 
+from .conftest import ROOT
+
 pytestmark = pytest.mark.every
 
 TEX = r"W := W - \alpha \frac{V_{dw}}{\sqrt{S_{dw}} + \epsilon}"
@@ -51,3 +53,30 @@ def test_a_line_of_an_update_rule_is_set_large_with_its_note_in_one_piece(conver
     sizes = [math.get("displaystyle") for math in line.iter("math")]
     assert sizes == ["true", None]
     assert convert("Then $x = 1$ holds.", tree=True).find("p").get("class") is None
+
+
+PARTED = """() => {
+    const [formula, mark] = [document.querySelector(".math"), document.createRange()];
+    mark.setStart(formula.nextSibling, 0);
+    mark.setEnd(formula.nextSibling, 1);
+    const parted = [];
+    for (let width = 60; width < 400; width += 5) {
+        document.body.style.width = `${width}px`;
+        const [one, other] = [formula, mark].map(each => each.getBoundingClientRect());
+        if (other.top >= one.bottom) parted.push(width);
+    }
+    return parted;
+}"""
+
+
+@pytest.mark.parametrize("mark", ",;.)،")
+@pytest.mark.parametrize(
+    "around",
+    ["Words before $\\beta_2 = 0.9$% words", "واژه‌های پیش از $\\beta_2$% و پس از آن"],
+)
+def test_no_line_begins_with_punctuation_behind_a_formula(around, mark, convert, browser):
+    style = (ROOT / "docs" / "stylesheets" / "site.css").read_text(encoding="utf-8")
+    page = browser.new_page()
+    page.set_content(f"<style>{style}</style>{convert(around.replace('%', mark))}")
+    assert page.evaluate(PARTED) == []
+    page.close()

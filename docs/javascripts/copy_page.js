@@ -9,7 +9,8 @@
   button.type = "button";
   button.textContent = "Copy this page as Markdown";
   said.setAttribute("role", "status");
-  link.after(button, said);
+  link.after(button);
+  link.parentElement.append(said);
 
   const markdown = async () => {
     const answer = await fetch(link.href);
