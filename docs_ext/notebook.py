@@ -98,6 +98,8 @@ def run_behind_pages(when_one_ends: Callable[[], None]) -> None:
 
     def run_all() -> None:
         for path in iter(waiting.get, None):
+            if not path.exists():
+                continue  # it was taken away
             cached = cache_of(path)
             if cached.exists() or cached in failed:
                 continue  # each build puts it there that comes before it has been run

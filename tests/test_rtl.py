@@ -163,6 +163,15 @@ def test_what_are_two_pieces_follow_one_another_from_right_to_left(
     assert boxes[shown.index(right)][1] > boxes[shown.index(left)][1]
 
 
+def test_persian_cells_begin_at_the_right(open_page):
+    page = open_page("symbols/")
+    sides = page.locator("td[dir=rtl], th[dir=rtl]").evaluate_all(
+        "all => all.map(cell => getComputedStyle(cell).textAlign)"
+    )
+    assert sides
+    assert set(sides) <= {"start", "right"}
+
+
 def test_an_english_block_inside_a_persian_one_is_left_to_right(convert):
     items = convert(f"- {FA}\n- In English.", tree=True).findall("ul/li")
     assert [item.get("dir") for item in items] == ["rtl", "ltr"]

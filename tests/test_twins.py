@@ -68,9 +68,9 @@ def test_a_page_has_a_link_to_edit_it_where_the_build_knows_its_source(monkeypat
         monkeypatch.setenv("REPOSITORY_URL", address)
         config = load_config(str(ROOT / "mkdocs.yml"), plugins=[], hooks=[], nav=None)
         hooks.say_what_is_built(config)
-        files = Files([File("page.md", str(tmp_path), str(tmp_path), use_directory_urls=True)])
-        nav = get_navigation(files, config)
-        [page] = nav.pages
+        file = File("page.md", str(tmp_path), str(tmp_path), use_directory_urls=True)
+        files = Files([file])
+        nav, page = get_navigation(files, config), file.page
         page.read_source(config)
         page.render(config, files)
         template = config.theme.get_env().get_template("main.html")
