@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from docs_ext.figures import drawings
+from docs_ext.figures.address import with_table
 from docs_ext.laboratory.losses import LOSSES
 from docs_ext.names import names_on
 
@@ -49,7 +50,7 @@ def test_the_words_of_a_figure_have_its_numbers():
     for page in (ROOT / "docs").glob("*.md"):
         source = page.read_text(encoding="utf-8")
         for words, url in re.findall(r"!\[(.+)\]\(figure:(.+)\)", source):
-            _, _, table = drawings.with_table(url, tuple(names_on(page)), words)
+            _, _, table = with_table(url, tuple(names_on(page)), words)
             cells = " ".join(cell for row in table for cell in row)
             known = [LOSSES["ravine"].lr, *numbers(url), *numbers(re.sub("<.+?>", " ", cells))]
             for word in re.findall(r"\d+\.\d+", words):
