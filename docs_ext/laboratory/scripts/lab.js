@@ -207,7 +207,7 @@ function show() {
   for (const place of form.querySelectorAll("[data-variable]")) place.hidden = !names.includes(place.dataset.variable);
   form.querySelector("[data-noise]").hidden = !noisy;
   form.querySelector("[data-angle]").hidden = state.angle === null;
-  names.forEach((name, i) => fill(fields[name], Number(state.start[i].toPrecision(4)), bounds()[i]));
+  names.forEach((name, i) => fill(fields[name], Number(state.start[i].toPrecision(3)), bounds()[i]));
   fill(fields.steps, state.steps, STEPS);
   fill(fields.seed, state.seed, SEEDS);
   if (state.angle !== null) {
@@ -452,7 +452,7 @@ form.addEventListener("input", ({ target }) => {
 });
 // What a field's number is in the run.
 const kept = (name) =>
-  name === "steps" || name === "seed" ? state[name] : Number(state.start[losses[state.loss].names.indexOf(name)].toPrecision(4));
+  name === "steps" || name === "seed" ? state[name] : Number(state.start[losses[state.loss].names.indexOf(name)].toPrecision(3));
 // A field that was left empty, or beyond its range, shows again what runs.
 form.addEventListener("focusout", ({ target }) => {
   if (target.type === "number") target.value = kept(target.name);
