@@ -3,6 +3,7 @@
 `make new` imports this module, so it imports nothing that draws or renders.
 """
 
+import functools
 import re
 from pathlib import Path
 
@@ -10,14 +11,16 @@ from pymdownx.slugs import slugify
 
 from optimizers import OPTIMIZERS
 
+from .locate import ROOT
+
 # Sections with a tab for each optimizer of a page. A page with variants has at least the first.
 REQUIRED_SECTIONS = ("Description", "Formula", "Example")
 # These stand so far down that nobody sees them at first.
 LOWER_SECTIONS = ("What differs", "Worked numbers")
 # Braces that start with a sign or hold one are attributes of the heading: {#id}, {.class}, {a=b}.
 TITLE = re.compile(r"^# (?P<primary>[^{}]+?)(?P<variants>(?: \{[^{}#.:=]+\})*)\s*$")
-# site.css has this many colours; neighbours in the table of optimizers differ.
-COLOURS = 8
+# site.css has this many colours.
+COLOURS = 24
 
 lower_case = slugify(case="lower")
 
@@ -87,9 +90,40 @@ def names_on(page: Path) -> list[str]:
     return read_title(page.read_text(encoding="utf-8").partition("\n")[0])
 
 
+def chosen_colours(names: list[str], pages: list[list[str]], count: int) -> dict[str, int]:
+    """Choose a colour for each optimizer: the next one that no other of its page has.
+
+    Args:
+        names: the optimizers, in the order in which they choose.
+        pages: the optimizers of each page.
+        count: how many colours there are.
+
+    Returns:
+        The number of each one's colour, from 1. On a page with more optimizers than colours some
+        are alike.
+
+    Example:
+        >>> chosen_colours(["Adam", "AdamW", "ADOPT"], [["Adam", "ADOPT"]], 2)
+        {'Adam': 1, 'AdamW': 2, 'ADOPT': 2}
+    """
+    found: dict[str, int] = {}
+    for place, name in enumerate(names):
+        beside = {found.get(other) for page in pages if name in page for other in page}
+        numbers = [(place + further) % count + 1 for further in range(count)]
+        found[name] = next((number for number in numbers if number not in beside), numbers[0])
+    return found
+
+
+@functools.cache
+def colours() -> dict[str, int]:
+    """Return the number of each optimizer's colour, chosen once for the whole site."""
+    pages = [names_on(page) for page in sorted((ROOT / "docs").glob("*.md"))]
+    return chosen_colours(list(OPTIMIZERS), pages, COLOURS)
+
+
 def colour_number(name: str) -> int:
     """Return the number of an optimizer's colour in site.css, 0 for what is no optimizer."""
-    return list(OPTIMIZERS).index(name) % COLOURS + 1 if name in OPTIMIZERS else 0
+    return colours().get(name, 0)
 
 
 def colour_class(name: str) -> str:

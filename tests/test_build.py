@@ -115,7 +115,33 @@ IN_A_PAGE = {
         "lab.md",
         "::: laboratory en, ravine,",
         "::: laboratory en, ravin,",
-        ["no loss with a map `ravin`", "bowl, ravine, rosenbrock"],
+        ["no loss with a map `ravin`", "bowl, ravine, turned, rosenbrock"],
+    ),
+    "laboratory with an unknown optimizer": (
+        "lab-fa.md",
+        "Adam, Lion",
+        "Adam, Lyon",
+        ["no optimizer `Lyon`; there are: Gradient Descent, "],
+    ),
+    "unknown optimizer in a figure's address": (
+        "adam.md",
+        "?AdamW.weight_decay",
+        "?AdamV.weight_decay",
+        ["`AdamV.weight_decay` sets nothing", "drawn are: Adam, AdamW, ADOPT"],
+    ),
+    "unknown option in a figure's address": (
+        "adam.md",
+        "?AdamW.weight_decay",
+        "?AdamW.weight_decoy",
+        ["AdamW has: lr, betas.0, betas.1, eps, weight_decay"],
+    ),
+    "figure whose words leave one out": (
+        "adam.md",
+        "![Paths of Adam, AdamW and ADOPT down a narrow valley: same start, same learning rate, "
+        "60 steps. Adam arrives at the minimum. ADOPT keeps",
+        "![Paths of Adam and AdamW down a narrow valley: same start, same learning rate, "
+        "60 steps. Adam arrives at the minimum. It keeps",
+        ["do not name ADOPT, which it draws; say of each optimizer what can be seen"],
     ),
     "cost of what nobody measured": (
         "cost.md",

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from docs_ext.directives.references import cited
+from docs_ext.figures import address
 from docs_ext.locate import PageError, locate
 from docs_ext.names import module_name, names_on
 from optimizers import OPTIMIZERS
@@ -109,6 +110,17 @@ def test_a_page_describes_its_optimizer(name):
     assert persian, f'{where}: no Persian note in tab "{name}" of the description'
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_figures_of_a_page_speak_of_its_optimizer(name):
+    page = page_of(name)
+    for words, url in re.findall(r"!\[(.+)\]\(figure:(.+)\)", page.read_text(encoding="utf-8")):
+        _, shown, *_ = address.read(url, tuple(TITLES[page]))
+        try:
+            address.refuse_unnamed([one for one in shown if one == name], words)
+        except address.AddressError as error:
+            pytest.fail(f"{locate(page, f'](figure:{url}')}: {error}")
+
+
 @pytest.mark.parametrize("name", [name for name, entry in OPTIMIZERS.items() if entry.parent])
 def test_each_line_that_differs_from_the_parent_has_its_reason(name, convert):
     page = page_of(name)
@@ -183,18 +195,28 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     path.write_text(words + mine[mine.index('"""', 4) :], encoding="utf-8")
 
     done = build(copy, tmp_path / "site")
-    assert 'no description in tab "Throwaway": say' in done.stderr
+    assert re.search(r"docs/adam.md:7: the figure .* do not name Throwaway", done.stderr)
     path = copy / "docs" / "adam.md"
+    page = path.read_text(encoding="utf-8").replace(
+        "](figure:", " Throwaway does, too.](figure:", 1
+    )
+    path.write_text(page, encoding="utf-8")
+
+    done = build(copy, tmp_path / "site")
+    assert 'no description in tab "Throwaway": say' in done.stderr
     page, tab = path.read_text(encoding="utf-8"), '=== "Throwaway"\n\n'
     path.write_text(page.replace(tab, f"{tab}    It is thrown away.\n\n", 1), encoding="utf-8")
-
     done = build(copy, tmp_path / "site")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "adam" / "index.html").read_text(encoding="utf-8")
     for section in ("description", "formula", "example", "what-differs", "worked-numbers"):
         assert f'id="{section}-throwaway"' in page
     assert "{Throwaway}</a>" in page
-    assert f"var(--hue-{len(OPTIMIZERS) % 8 + 1})" in page
+    # The picture has one more path, in a colour that no other there has.
+    hues = re.findall(
+        r"var\(--hue-(\d+)\)", page[page.index("<svg viewBox") :].partition("</svg>")[0]
+    )
+    assert len(set(hues)) == len(names_on(ROOT / "docs" / "adam.md")) + 1
     package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
     assert 'id="optimizers.Throwaway"' in package
     assert 'id="optimizers.throwaway_step"' in package

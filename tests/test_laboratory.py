@@ -1,26 +1,29 @@
 """The laboratory runs what the pages display, and hands out programs that repeat its runs."""
 
 import gzip
+import html
 import io
 import itertools
 import json
+import math
 import re
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from docs_ext.laboratory import programs
+from docs_ext.laboratory import links, programs
 from docs_ext.laboratory.form import WORDS
-from docs_ext.laboratory.losses import LOSSES, functions, variables
+from docs_ext.laboratory.losses import LOSSES, beginning, functions, variables
 from docs_ext.laboratory.sliders import hyperparameters
 from docs_ext.locate import PageError
-from docs_ext.names import module_name
+from docs_ext.names import module_name, names_on, tab_id
 from optimizers import OPTIMIZERS
 
 from . import agreement, cases
-from .conftest import drawn
+from .conftest import ROOT, drawn
 
 
 @pytest.mark.parametrize("key", LOSSES)
@@ -52,7 +55,7 @@ def test_the_laboratory_weighs_little(capsys):
     with capsys.disabled():
         print(f"\nThe laboratory, rules included: {size / 1000:.1f} KB compressed")
     # The rule of each optimizer comes with it.
-    assert size < 13_000 + 750 * len(OPTIMIZERS)
+    assert size < 16_500 + 750 * len(OPTIMIZERS)
 
 
 def gradients(shape):
@@ -142,7 +145,9 @@ def said(page):
 
 def everything(key):
     """An address with all optimizers, each hyper-parameter off what it opens with."""
-    parts = [f"loss={key}", f"on={','.join(OPTIMIZERS)}", "seed=7", "steps=150"]
+    # Beside a minimum Muon divides by nearly nothing, and the last digit decides where it goes.
+    steps = 60 if key == "turned" else 150
+    parts = [f"loss={key}", f"on={','.join(OPTIMIZERS)}", "seed=7", f"steps={steps}"]
     for name in OPTIMIZERS:
         options = {**cases.RICH[name][0], "lr": 0.01}
         for one in hyperparameters(name):
@@ -253,19 +258,353 @@ def test_divergence_and_nonsense_are_said(open_page):
     page = open_page("lab/")
     go(page, "#loss=rosenbrock&on=Adam,Gradient%20Descent")
     assert said(page).endswith("Gradient Descent diverges at iteration 2.")
-    for wrong in ("loss=none", "on=Adamm", "start=1", "steps=0", "Adam.betas.0=1", "Adam.beta=0"):
+    for wrong, why in {
+        "loss=none": ", which is not here.",
+        "on=Adamm": ", which is not here.",
+        "start=1": ", which is left out: it goes from -2.4,-0.9 to 2.9,2.4.",
+        "start=-2,3": ", which is left out: it goes from -2.4,-0.9 to 2.9,2.4.",
+        "steps=0": ", which is left out: it goes from 1 to 20000.",
+        "steps=1e9": ", which is left out: it goes from 1 to 20000.",
+        "steps=2.5": ", which is left out: it goes from 1 to 20000.",
+        "seed=0": ", which is left out: it goes from 1 to 99999.",
+        "angle=30": ", which is not here.",
+        "t=101": ", which is left out: it goes from 0 to 100.",
+        "Adam.betas.0=1": ", which is left out: it goes from 0 to 0.9999.",
+        "Adam.lr=": ", which is left out: it goes from 0 to 10.",
+        "Adam.lr=NaN": ", which is left out: it goes from 0 to 10.",
+        "Muon.ns_steps=20000000": ", which is left out: it goes from 0 to 11.",
+        "Adam.beta=0": ", which is not here.",
+        "AdamX.lr=1": ", which is not here.",
+    }.items():
         go(page, f"#on=Adam&{wrong}" if not wrong.startswith("on=") else f"#{wrong}")
-        assert said(page).startswith(f"The address asks for “{wrong}”, which is not here.")
+        assert said(page).startswith(f"The address asks for “{wrong}”{why}"), wrong
+        assert np.isfinite(list(numbers(page).values())).all()
 
 
-def test_each_thing_to_try_is_a_run(open_page):
+def test_who_is_named_twice_runs_once_and_who_is_unknown_not_at_all(open_page):
+    page = open_page("lab/#on=Adam,Adam,AdamX,Lion")
+    settled(page)
+    assert list(numbers(page)) == ["Adam", "Lion"]
+    assert "The address names Adam twice; it runs once." in said(page)
+    assert "The address asks for “on=AdamX”, which is not here." in said(page)
+    assert "on=Adam,Lion" in page.url
+
+
+def ends_of(hyper):
+    """The ends of a slider, as the page maps it."""
+    if hyper["scale"] == "decay":
+        return 0, 1 - 10.0 ** -hyper["max"]
+    return hyper.get("min", 0) if hyper["scale"] == "linear" else 0, hyper["max"]
+
+
+def test_an_address_goes_as_far_as_the_sliders(open_page):
     page = open_page("lab/")
-    links = [link.get_attribute("href") for link in page.locator("li a[href^='#loss=']").all()]
-    assert len(links) >= 5
-    for link in links:
-        go(page, link)
-        assert "which is not here" not in said(page)
-        assert link.partition("&")[0] in page.url
+    for name in OPTIMIZERS:
+        hypers = [one for one in hyperparameters(name) if one["scale"] != "flag"]
+        for end in (0, 1):
+            at_end = [f"{name}.{one['key']}={round(ends_of(one)[end], 6)}" for one in hypers]
+            go(page, f"#loss=bowl&steps=5&on={name}&{'&'.join(at_end)}")
+            assert "The address" not in said(page)
+        beyond = [f"{name}.{one['key']}={ends_of(one)[1] * 1.01 + 1}" for one in hypers]
+        beyond += [f"{name}.{one['key']}={ends_of(one)[0] - 1}" for one in hypers]
+        for asked in beyond:
+            go(page, f"#loss=bowl&steps=5&on={name}&{asked}")
+            assert f"“{asked}”, which is left out" in said(page)
+
+
+def test_a_field_that_is_cleared_changes_nothing(open_page):
+    page = open_page("lab/")
+    settled(page)
+    before = numbers(page)
+    for name, message in {
+        "W": "start, W: a number from -2.4 to 2.9 is wanted; -2 stays.",
+        "steps": "Iterations: a number from 1 to 20000 is wanted; 100 stays.",
+    }.items():
+        page.fill(f"[name={name}]", "")
+        settled(page)
+        assert message.lower() in said(page).lower()
+        assert numbers(page) == before
+    page.fill("[name=W]", "")
+    page.fill("[name=b]", "1.5")
+    assert "start=-2,1.5" in settled(page)
+    page.fill("[name=b]", "7")
+    settled(page)
+    assert "a number from -0.9 to 2.4 is wanted; 1.5 stays." in said(page)
+    page.focus("[name=t]")
+    assert [page.input_value(f"[name={name}]") for name in ("W", "b")] == ["-2", "1.5"]
+    assert all(np.isfinite(values).all() for values in numbers(page).values())
+
+
+def test_a_run_that_would_divide_by_zero_ends_before_it(open_page):
+    page = open_page("lab/#on=Adam&start=2,1&Adam.eps=0")
+    settled(page)
+    assert said(page).endswith("Adam ends before iteration 1, where it would divide by zero.")
+    assert numbers(page)["Adam"] == [2, 1, 0, 0]
+
+
+def test_a_long_run_can_be_stopped(open_page):
+    page = open_page("lab/")
+    settled(page)
+    page.evaluate(
+        "hash => { location.hash = hash }",
+        f"#loss=noisy&steps=20000&on={','.join(OPTIMIZERS)}".replace(" ", "%20"),
+    )
+    play = page.locator("button[name=play]")
+    expect(play).to_have_text("Stop")
+    play.click()
+    expect(play).to_have_text("Play")
+    address = settled(page)
+    steps = int(re.search(r"steps=(\d+)", address)[1])
+    assert 1 <= steps < 20000
+    assert said(page).startswith(f"Stopped: {steps} of 20000 iterations were computed.")
+    assert list(numbers(page)) == list(OPTIMIZERS)
+    # What the address says now is what is shown.
+    shown = numbers(page)
+    again = open_page(f"lab/{address}")
+    settled(again)
+    assert numbers(again) == shown
+
+
+def test_play_is_in_view_and_the_map_stays_while_sliders_move(open_page):
+    for path in ("lab/", "lab-fa/"):
+        page = open_page(path)
+        settled(page)
+        for seen in (".lab-map", "button[name=play]"):
+            expect(page.locator(seen)).to_be_in_viewport(ratio=1)
+        phone = open_page(path, width=390, has_touch=True)
+        settled(phone)
+        slider = phone.locator("[name='Lion.lr']")
+        slider.scroll_into_view_if_needed()
+        expect(phone.locator(".lab-map")).to_be_in_viewport(ratio=1)
+        expect(slider).to_be_in_viewport(ratio=1)
+        box, below = (one.bounding_box() for one in (phone.locator(".lab-map"), slider))
+        assert below["y"] > box["y"] + box["height"]
+
+
+def test_labels_do_not_cover_each_other(open_page):
+    """All at one point of a phone's map, and anywhere in it."""
+    placed = open_page("lab/").evaluate(
+        """async () => {
+            const { settle } = await import(`${location.origin}/javascripts/lab/draw.js`);
+            const { uniform } = await import(`${location.origin}/javascripts/lab/run.js`);
+            const next = uniform(1);
+            return Array.from({ length: 60 }, (_, i) => {
+                const at = (size) => (i % 2 ? size * next() : 0.7 * size);
+                const labels = Array.from({ length: 20 }, () => {
+                    const [x, width] = [at(358), 30 + 70 * next()];
+                    return { x, other: x - width, y: at(268), width };
+                });
+                settle(labels, 358, 2, 262);
+                return labels;
+            });
+        }"""
+    )
+    for labels in placed:
+        for one, other in itertools.combinations(labels, 2):
+            beside = (
+                one["x"] >= other["x"] + other["width"] or other["x"] >= one["x"] + one["width"]
+            )
+            assert beside or abs(one["y"] - other["y"]) >= 13
+        for label in labels:
+            assert label["x"] >= 0
+            assert label["x"] + label["width"] <= 358
+            assert 12 <= label["y"] <= 262
+
+
+def lab_links(text):
+    """The states in the links to the laboratory of a page's HTML or Markdown."""
+    return [html.unescape(one) for one in re.findall(r'href="[^"]*(#loss=[^"]*)"', text)]
+
+
+def park_and_miller(seed):
+    for t in itertools.count():
+        seed = seed * 48271 % 2147483647
+        if t >= 8:
+            yield seed / 2147483647
+
+
+def walk(state, **also):
+    """What a link runs: the points of each optimizer, walked by the NumPy steps."""
+    asked = dict(parse_qsl(state.lstrip("#"))) | {key: str(value) for key, value in also.items()}
+    loss = LOSSES[asked["loss"]]
+    _, gradient = functions(asked["loss"])
+    angle = loss.angle and math.radians(float(asked.get("angle", loss.angle)) - loss.angle)
+    start = np.array(beginning(loss))
+    back = np.eye(len(start))
+    if angle:
+        # A loss that is turned further has the gradient of what is turned back, turned.
+        back = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    walked = {}
+    for name in asked["on"].split(","):
+        options = {"lr": loss.lr}
+        for hyper in hyperparameters(name):
+            option, _, index = hyper["key"].partition(".")
+            value = asked.get(f"{name}.{hyper['key']}")
+            value = loss.options.get(hyper["key"]) if value is None else float(value)
+            if value is not None and index:
+                pair = list(options.get(option, OPTIMIZERS[name].step.__kwdefaults__[option]))
+                pair[int(index)] = value
+                value = tuple(pair)
+            options |= {} if value is None else {option: value}
+        draw, points, kept = park_and_miller(1), [start @ back], {}
+        for _ in range(int(asked.get("steps", loss.steps))):
+            noise = {"u": next(draw), "v": next(draw)} if loss.mean else {}
+            slope = gradient(*(back @ points[-1]), **noise) @ back
+            point, kept = OPTIMIZERS[name].step(points[-1][None], slope[None], kept, **options)
+            points.append(np.clip(point[0], -loss.box, loss.box) if loss.box else point[0])
+            if not abs(points[-1]).max() < 1e4:
+                break
+        walked[name] = np.array(points)
+    return walked
+
+
+def test_each_thing_to_try_shows_what_its_sentence_says():
+    """In the order of the page; the Persian page has the same links."""
+    there = lab_links((ROOT / "docs" / "lab.md").read_text(encoding="utf-8"))
+    assert lab_links((ROOT / "docs" / "lab-fa.md").read_text(encoding="utf-8")) == there
+    (rate, alike, own, saddle, noise, beta, alpha, fails, usual, turned, right) = there
+
+    points = walk(rate)
+    assert np.allclose(points["Gradient Descent"][-1], [2, 1], atol=0.01)
+    beyond = walk(rate + "6")["Gradient Descent"]  # 0.126 is above the bound that is named
+    assert abs(beyond[-1][1] - 1) > abs(beyond[-20][1] - 1) > abs(beyond[-40][1] - 1)
+    assert abs(np.diff(points["Adam"][:2], axis=0)) == pytest.approx(0.1, abs=1e-6)
+
+    (left, right_end), (low, high) = LOSSES["rosenbrock"].view
+    inside = {
+        name: ((points > [left, low]) & (points < [right_end, high])).all(axis=1)
+        for name, points in walk(alike).items()
+    }
+    assert inside["Adam"].all()
+    assert inside["Lion"].all()
+    assert not inside["Gradient Descent"][:3].all()
+    mean, _ = functions("rosenbrock")
+    for name, points in walk(own).items():
+        assert mean(*points[-1]) < mean(*points[0]) / 1.5, name
+
+    leaves = {name: (abs(points[:, 1]) > 0.5).argmax() for name, points in walk(saddle).items()}
+    assert leaves["Adam"] < 15 > leaves["Signum"]
+    assert 0 < 20 < leaves["Momentum"] < leaves["Gradient Descent"]
+    for name, points in walk(saddle).items():
+        across, along = abs(points[1] - points[0])[::-1]
+        assert (across > 0.99 * along) == (name in ("Adam", "Signum"))
+
+    assert list(walk(noise)) == ["Gradient Descent", "Momentum", "Adam"]
+    plain = walk(noise)["Adam"]
+    for calmer in (walk(beta)["Adam"], walk(alpha)["Adam"]):
+        assert turning(calmer) < turning(plain) / 2
+        assert arrival(calmer) > arrival(plain) * 1.5
+
+    ends = {name: points[-1000:].mean() for name, points in walk(fails).items()}
+    assert ends["Adam"] > 0.9
+    assert ends["ADOPT"] < -0.9
+    assert walk(usual)["Adam"][-1000:].mean() < -0.9
+
+    assert parse_qsl(right)[-1] == ("angle", "90")
+    mean, _ = functions("turned")
+    shapes = {angle: walk(turned, angle=angle, steps=60) for angle in (0, 30, 60, 90)}
+    for lr in (0.001, 0.02, 0.1):
+        for name in ("Momentum", "Gradient Descent"):
+            state = f"#loss=turned&on={name}&{name}.lr={lr}"
+            first, *others = (walk(state, angle=angle)[name] for angle in (0, 30, 77))
+            for angle, other in zip((30, 77), others, strict=True):
+                c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+                np.testing.assert_allclose(first @ [[c, s], [-s, c]], other, rtol=1e-9, atol=1e-9)
+    lengths = {a: np.linalg.norm(np.diff(one["Adam"], axis=0), axis=1) for a, one in shapes.items()}
+    assert abs(lengths[0] - lengths[30]).max() > 0.01
+    assert abs(lengths[0] - lengths[60]).max() > 0.01
+    np.testing.assert_allclose(lengths[0], lengths[90], rtol=1e-6, atol=1e-9)
+
+
+def turning(points):
+    """By how many degrees each step turns from the one before, on average."""
+    steps = np.diff(points, axis=0)
+    angles = np.arctan2(*steps.T)
+    turns = (np.diff(angles) + np.pi) % (2 * np.pi) - np.pi
+    return np.degrees(abs(turns)).mean()
+
+
+def arrival(points):
+    """The first iteration that is near the minimum in the middle."""
+    return (np.linalg.norm(points, axis=1) < 0.5).argmax()
+
+
+def test_the_browser_turns_a_valley_as_the_sentence_says(open_page):
+    page = open_page("lab/#loss=turned&on=Momentum,Adam&angle=0")
+    settled(page)
+    upright = numbers(page)
+    page.locator("[name=angle]").fill("50")
+    assert "angle=50" in settled(page)
+    turned = numbers(page)
+    # The loss and the length of the step; a table has nine digits.
+    assert turned["Momentum"][2:] == pytest.approx(upright["Momentum"][2:], rel=1e-6)
+    assert turned["Momentum"][:2] != pytest.approx(upright["Momentum"][:2], rel=1e-3)
+    assert turned["Adam"][2:] != pytest.approx(upright["Adam"][2:], rel=1e-3)
+
+
+def test_a_loss_brings_hyper_parameters_with_it(open_page):
+    keys = {one["key"] for name in OPTIMIZERS for one in hyperparameters(name)}
+    assert {key for loss in LOSSES.values() for key in loss.options} <= keys
+    page = open_page("lab/#on=Adam,ADOPT")
+    settled(page)
+    page.select_option("select[name=loss]", "counterexample")
+    settled(page)
+    assert page.locator("[name='Adam.betas.1'] + .lab-value").inner_text() == "0.9"
+    ends = {name: values[0] for name, values in numbers(page).items()}
+    assert ends["Adam"] > 0.9
+    assert ends["ADOPT"] < -0.9
+
+
+def test_every_link_to_the_laboratory_is_a_run(open_page, site):
+    states = {
+        state
+        for page in site.rglob("index.html")
+        for state in lab_links(page.read_text(encoding="utf-8"))
+    }
+    page = open_page("lab/")
+    assert len(states) > len(OPTIMIZERS)
+    for state in sorted(states):
+        go(page, state)
+        assert "The address" not in said(page), state
+        assert list(numbers(page)) == dict(parse_qsl(state.lstrip("#")))["on"].split(",")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_tab_leads_to_the_laboratory(name, site):
+    page = next(page for page in (ROOT / "docs").glob("*.md") if name in names_on(page))
+    source = (site / page.stem / "index.html").read_text(encoding="utf-8")
+    mine = [state for state in lab_links(source) if state == links.address(name)]
+    assert len(mine) == 1
+    shown = dict(parse_qsl(mine[0].lstrip("#")))["on"].split(",")
+    assert shown == [one for one in (OPTIMIZERS[name].parent, name) if one]
+    if len(names_on(page)) > 1:
+        tab = source.index(f'id="{tab_id("Formula", name)}"')
+        assert source.index("See it move", tab) > 0
+
+
+def test_the_home_page_shows_a_figure_and_leads_on(open_page):
+    page = open_page("")
+    assert page.locator("figure svg").count() == 1
+    page.get_by_role("link", name="See it move in the laboratory").click()
+    page.wait_for_selector(".lab-said[aria-busy=false]")
+    losses = {name: values[2] for name, values in numbers(page).items()}
+    assert set(losses) == {"Gradient Descent", "Momentum", "Adam", "Lion"}
+    # Still on its way, while the others are beside a minimum.
+    assert losses.pop("Gradient Descent") > 0.01 > max(losses.values())
+    assert said(page).startswith("Iteration 100.")
+
+
+@pytest.mark.parametrize("path", ["lab", "lab-fa"])
+def test_a_page_from_a_folder_says_why_nothing_runs(browser, site, path):
+    page = browser.new_page()
+    page.goto(f"file://{site}/{path}/index.html")
+    why = page.locator(".laboratory-folder")
+    expect(why).to_be_visible()
+    assert "python -m http.server" in why.inner_text()
+    assert f"http://localhost:8000/{path}/" in why.inner_text()
+    expect(page.locator(".laboratory")).to_be_hidden()
+    expect(page.locator(".laboratory-figure svg")).to_be_visible()
+    page.close()
 
 
 def test_who_follows_a_link_sees_the_run(open_page):
@@ -337,8 +676,10 @@ def test_what_a_laboratory_lacks_is_said(convert):
         "": "no language",
         "de, ravine, Adam": "no language `de`; there are: en, fa",
         "en, counterexample, Adam": "no loss with a map `counterexample`",
-        "en, ravine, Adamm": "no optimizer `Adamm`",
+        "en, ravine, Adamm": "no optimizer `Adamm`; there are: Gradient Descent, ",
+        "en, ravine, Adam, Adam": "Adam is named twice; name it once",
         "en, ravine": "write `::: laboratory",
+        "en, ravine, Adam, Lion": "its words do not name Adam, Lion, which it draws",
     }.items():
         with pytest.raises(PageError, match=re.escape(message)):
             convert(f"# Page\n\n::: laboratory {wrong}\n\n    A figure.\n")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from docs_ext.directives import values
-from docs_ext.figures import drawings
+from docs_ext.figures.address import with_table
 from docs_ext.laboratory.losses import LOSSES
 from docs_ext.locate import PageError, locate
 from docs_ext.markdown import values as value_syntax
@@ -103,7 +103,7 @@ def of_lines(lines: list[str], first: int, path: Path, known: tuple = ()):
 def paragraph(gathered: list[tuple[int, str]], path: Path, known: tuple) -> Paragraph:
     text = " ".join(line for _, line in gathered)
     if caption := CAPTION.search(text):
-        _, _, table = drawings.with_table(caption["url"], tuple(names_on(path)), caption["words"])
+        _, _, table = with_table(caption["url"], tuple(names_on(path)), caption["words"])
         cells = " ".join(cell for row in table for cell in row)
         known = (*known, LOSSES["ravine"].lr, *numbers(caption["url"]), *numbers(cells))
     return Paragraph(gathered[0][0], text, known)

@@ -1,6 +1,9 @@
 // For a site that is opened from a folder: there, a link to a folder shows a list of files, and
 // browsers start no workers, so that searching works in a frame instead.
 
+// The laboratory says there why it does not run.
+document.documentElement.classList.add("from-folder");
+
 document.addEventListener(
   "click",
   (event) => {

@@ -355,6 +355,16 @@ def figure_lr(loss: str) -> str:
     return f"{LOSSES[loss].lr:g}"
 
 
+def loss_option(loss: str, option: str) -> str:
+    """What a loss of the laboratory brings with it for an option.
+
+    Example:
+        >>> loss_option("counterexample", "betas.1")
+        '0.9'
+    """
+    return f"{LOSSES[loss].options[option]:g}"
+
+
 def figure_steps(loss: str) -> str:
     """How many iterations a loss of the laboratory begins with."""
     return f"{LOSSES[loss].steps:,}"
@@ -470,6 +480,7 @@ VALUES = {
         repository,
         version,
         figure_lr,
+        loss_option,
         figure_steps,
         bytes_moved,
         measured_case,

@@ -1,8 +1,7 @@
 """The figures that pages can have: each is drawn by the package, with a table of its numbers."""
 
-import functools
 from collections.abc import Callable
-from urllib.parse import parse_qsl
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,8 +10,9 @@ from matplotlib.ticker import EngFormatter
 from optimizers import OPTIMIZERS, rule_of
 
 from ..directives import costs
-from ..laboratory.losses import LOSSES, functions
-from .svg import COLOURS, FAINT, INK, drawn
+from ..laboratory.losses import LOSSES, beginning, functions
+from . import labels
+from .svg import COLOURS, FAINT, INK
 from .tables import LEAST, Table, by_iteration, two_digits
 
 
@@ -54,7 +54,7 @@ def walks(
         name: path(
             name,
             lambda point: gradient(*point),
-            loss.start,
+            beginning(loss),
             steps,
             **{"lr": loss.lr} | options.get(name, {}),
         )
@@ -72,7 +72,7 @@ def axis_label(value: float, _: int) -> str:
 def paths(
     names: list[str],
     options: dict[str, dict],
-    key: str = "ravine",
+    loss: str = "ravine",
     steps: int = 60,
     start: str = "start",
     minimum: str = "minimum",
@@ -82,55 +82,37 @@ def paths(
     Args:
         names: the optimizers.
         options: hyper-parameters of some of them, by name.
-        key: the loss, one that has b.
+        loss: the loss, one that has b.
         steps: how many steps to take.
         start: what the start is called.
         minimum: what a minimum is called.
     """
-    loss, (mean, _) = LOSSES[key], functions(key)
+    shown, (mean, _) = LOSSES[loss], functions(loss)
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")
     axes = figure.add_subplot(xlabel="W", ylabel="b")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    walked = walks(names, options, key, steps)
-    (left, right), (low, high) = loss.view
+    walked = walks(names, options, loss, steps)
+    (left, right), (low, high) = shown.view
     right = max(right, *(points[:, 0].max() + 0.3 for points in walked.values()))
-    x, y = np.meshgrid(np.linspace(left, right, 120), np.linspace(low, high, 90))
+    x, y = np.meshgrid(np.linspace(left, right, 90), np.linspace(low, high, 68))
     height = mean(x, y)
     levels = np.geomspace(height.max() / 200, height.max(), 9)
     axes.contour(x, y, height, levels, colors=FAINT, linewidths=0.8)
     for name, points in walked.items():
         axes.plot(*points.T, color=COLOURS[name], linewidth=2, marker="o", markersize=2.6)
-        others = [path for other, path in walked.items() if other != name]
-        point, side = freest(points, others)
-        axes.annotate(
-            name,
-            point,
-            (0, 13 * side),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            color=COLOURS[name],
-            weight="bold",
-        )
-    for place in loss.minima:
+    said = [(start, beginning(shown), INK)]
+    said += [(minimum, place, INK) for place in shown.minima]
+    for place in shown.minima:
         axes.plot(*place, marker="+", markersize=11, color=INK)
-        axes.annotate(minimum, place, (-24, 14), textcoords="offset points", color=INK)
-    axes.annotate(start, loss.start, (-12, 8), textcoords="offset points", color=INK)
+    labels.beside_paths(
+        axes, {name: (points, COLOURS[name]) for name, points in walked.items()}, said
+    )
     places = {
         name: [f"{x:z.2f}, {y:z.2f}".replace("-", "−") for x, y in points]
         for name, points in walked.items()
     }
     return figure, by_iteration(places)
-
-
-def freest(points: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, int]:
-    """Return the point of a path that is farthest from the others, and on which side they lack."""
-    rest = np.concatenate(others) if others else points[:1]
-    gaps = np.linalg.norm(points[:, None] - rest[None], axis=-1)
-    far = int(gaps.min(axis=1).argmax())
-    nearest = rest[gaps[far].argmin()]
-    return points[far], 1 if points[far][1] >= nearest[1] else -1
 
 
 def losses(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
@@ -154,19 +136,13 @@ def curves(values: dict[str, np.ndarray], label: str, first: int = 0) -> tuple[F
     figure = Figure(figsize=(6.8, 3.4), layout="constrained")
     axes = figure.add_subplot(xlabel="iteration", ylabel=label, yscale="log")
     axes.yaxis.set_major_formatter(axis_label)
+    ends = {}
     for name, values_of in values.items():
         curve = np.maximum(values_of, LEAST)
         iterations = range(first, first + len(curve))
         axes.plot(iterations, curve, color=COLOURS[name], linewidth=2)
-        axes.annotate(
-            name,
-            (iterations[-1], curve[-1]),
-            (6, 0),
-            textcoords="offset points",
-            va="center",
-            color=COLOURS[name],
-            weight="bold",
-        )
+        ends[name] = ((iterations[-1], curve[-1]), COLOURS[name])
+    labels.at_ends(axes, ends)
     cells = {name: [two_digits(value) for value in values_of] for name, values_of in values.items()}
     return figure, by_iteration(cells, first)
 
@@ -252,35 +228,28 @@ def cost(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     return figure, table
 
 
-# The function takes the page's optimizers and their options; the text says what its table shows.
-FIGURES = {
-    "cost": (cost, "milliseconds per step, by number of parameters"),
-    "loss": (losses, "the loss at some iterations"),
-    "paths": (paths, "W, b at some iterations"),
-    "singular-values": (singular_values, "a singular value before, and after so many iterations"),
-    "step-length": (step_lengths, "the length of some steps"),
-}
-
-
-@functools.lru_cache(maxsize=100)  # a served site builds a page many times
-def with_table(url: str, names: tuple[str, ...], description: str) -> tuple[str, str, Table]:
-    """Draw a figure for a page.
+class Drawing(NamedTuple):
+    """One kind of figure.
 
     Args:
-        url: a key of FIGURES, then what is set, for one optimizer or for all, as in
-            `paths?AdamW.weight_decay=0.5` or `paths?lr=0.02`.
-        names: the optimizers of the page.
-        description: what it shows, for those who do not see it.
-
-    Returns:
-        An `<svg>` element, the same bytes each time; the title of its table; the table.
+        draw: takes the optimizers and their options, and returns the figure and its table.
+        shows: what the table shows.
+        names: the optimizers that it draws; empty where those of the page are drawn.
+        option: what each optimizer that it draws has to have.
     """
-    figure, _, query = url.partition("?")
-    options: dict[str, dict] = {}
-    for key, value in parse_qsl(query):
-        name, _, option = key.rpartition(".")
-        for optimizer in [name] if name else names:
-            options.setdefault(optimizer, {})[option] = float(value)
-    draw, shows = FIGURES[figure]
-    svg, table = drawn(lambda: draw(names, options), figure, description)
-    return svg, f"As a table: {shows}", table
+
+    draw: Callable
+    shows: str
+    names: tuple[str, ...] = ()
+    option: str = ""
+
+
+FIGURES = {
+    "cost": Drawing(cost, "milliseconds per step, by number of parameters", names=("ADOPT",)),
+    "loss": Drawing(losses, "the loss at some iterations"),
+    "paths": Drawing(paths, "W, b at some iterations"),
+    "singular-values": Drawing(
+        singular_values, "a singular value before, and after so many iterations", option="ns_steps"
+    ),
+    "step-length": Drawing(step_lengths, "the length of some steps"),
+}

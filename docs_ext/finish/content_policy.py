@@ -1,8 +1,4 @@
-"""The content-security policy: only the site's files, and the scripts that a page was built with.
-
-Formulas and drawings are placed by `style` attributes, hundreds of them, which a policy can only
-allow or forbid together: they can move and colour things, but run nothing and load nothing.
-"""
+"""The content-security policy: only the site's files, and the scripts that a page was built with."""
 
 import base64
 import hashlib
@@ -35,7 +31,6 @@ def policy(hashes: list[str]) -> str:
             "default-src 'self'",
             " ".join(["script-src 'self'", *hashes]),
             "style-src 'self'",
-            "style-src-attr 'unsafe-inline'",
             "img-src 'self' data:",
             "object-src 'none'",
             "base-uri 'none'",

@@ -13,13 +13,13 @@ from markdown import Markdown
 
 from optimizers import OPTIMIZERS
 
-from ..figures import drawings
+from ..figures import address, drawings
 from ..figures.svg import drawn
 from ..figures.tables import folded
 from ..locate import PageError, locate, page_path
 from ..markdown.formulas import render
 from ..names import colour_class, colour_number, module_name
-from .losses import LOSSES, variables
+from .losses import LOSSES
 from .sliders import hyperparameters
 
 # The words of the page, in English and in Persian. The scripts fill in what stands in braces.
@@ -67,9 +67,47 @@ WORDS = {
         "en": "{name} diverges at iteration {t}.",
         "fa": "{name} در تکرار {t} واگرا می‌شود.",
     },
+    "undefined": {
+        "en": "{name} ends before iteration {t}, where it would divide by zero.",
+        "fa": "{name} پیش از تکرار {t} پایان می‌یابد، چون در آن باید بر صفر تقسیم کند.",
+    },
+    "stop": {"en": "Stop", "fa": "توقف محاسبه"},
+    "computing": {
+        "en": "Computing: iteration {t} of {steps}.",
+        "fa": "در حال محاسبه: تکرار {t} از {steps}.",
+    },
+    "stopped": {
+        "en": "Stopped: {t} of {steps} iterations were computed.",
+        "fa": "محاسبه متوقف شد: {t} تکرار از {steps} تکرار محاسبه شده است.",
+    },
     "unknown": {
         "en": "The address asks for “{what}”, which is not here.",
         "fa": "در نشانی «{what}» آمده است که اینجا نیست.",
+    },
+    "beyond": {
+        "en": "The address asks for “{what}”, which is left out: it goes from {least} to {most}.",
+        "fa": "در نشانی «{what}» آمده است که نادیده گرفته شد: این مقدار از {least} تا {most} است.",
+    },
+    "twice": {
+        "en": "The address names {name} twice; it runs once.",
+        "fa": "نام {name} دو بار در نشانی آمده است؛ یک بار اجرا می‌شود.",
+    },
+    "wants": {
+        "en": "{what}: a number from {least} to {most} is wanted; {kept} stays.",
+        "fa": "{what}: عددی از {least} تا {most} لازم است؛ {kept} می‌ماند.",
+    },
+    "angle": {"en": "Turned by", "fa": "زاویهٔ چرخش"},
+    "folder": {
+        "en": (
+            "The laboratory does not run here: this page was opened from a folder, and from there "
+            "browsers do not load the modules that it is made of. In the folder that holds the "
+            "site, run the command below, then open the address. The figure shows one run."
+        ),
+        "fa": (
+            "آزمایشگاه اینجا کار نمی‌کند: این صفحه از یک پوشه باز شده است و مرورگرها از پوشه "
+            "ماژول‌های آن را بار نمی‌کنند. در پوشه‌ای که سایت در آن است فرمان زیر را اجرا کنید و "
+            "سپس نشانی را باز کنید. شکل یکی از اجراها را نشان می‌دهد."
+        ),
     },
     "off": {"en": "off", "fa": "خاموش"},
 }
@@ -81,25 +119,29 @@ def laboratory(md: Markdown, argument: str, body: list[str]) -> list[str]:
     Args:
         md: the page.
         argument: the language, "en" or "fa"; the loss that it opens with; the optimizers.
-        body: what the figure shows, for those who do not see it.
+        body: what the figure shows, for those who do not see it; it names each optimizer.
 
     Raises:
-        PageError: one of these is missing or unknown.
+        PageError: one of these is missing or unknown, or an optimizer is named twice or left out
+            of the body.
     """
     where = locate(page_path(md), f"::: laboratory {argument}")
     language, loss, *names = argument.split(", ") if ", " in argument else ["", ""]
-    maps = [key for key in LOSSES if len(variables(LOSSES[key])) == 2]
-    known = [("language", language, ("en", "fa")), ("loss with a map", loss, maps)]
-    known += [("optimizer", name, OPTIMIZERS) for name in names]
-    for kind, value, there in known:
-        if value not in there:
-            raise PageError(f"{where}: no {kind} `{value}`; there are: {', '.join(there)}")
     text = " ".join(line.strip() for line in body if line.strip())
-    if not names or not text:
-        raise PageError(
-            f"{where}: write `::: laboratory LANGUAGE, LOSS, OPTIMIZER, OPTIMIZER` and below it, "
-            "indented, what the figure shows"
-        )
+    try:
+        address.known("language", language, ("en", "fa"))
+        address.known("loss with a map", loss, address.losses_with_a_map())
+        for name in names:
+            address.known("optimizer", name, OPTIMIZERS)
+        address.refuse_alike(names)
+        if not names or not text:
+            raise address.AddressError(
+                "write `::: laboratory LANGUAGE, LOSS, OPTIMIZER, OPTIMIZER` and below it, "
+                "indented, what the figure shows"
+            )
+        address.refuse_unnamed(names, text)
+    except address.AddressError as error:
+        raise PageError(f"{where}: {error}") from None
     words = {key: texts[language] for key, texts in WORDS.items()}
     svg, table = drawn(
         lambda: drawings.paths(
@@ -110,10 +152,12 @@ def laboratory(md: Markdown, argument: str, body: list[str]) -> list[str]:
     )
     table[0][0] = words["iteration"]
     table = folded(words["table"], table)
-    return form(language, words, loss, names, svg, text, table).splitlines()
+    page = f"{page_path(md).stem if page_path(md) else 'lab'}/"
+    return form(page, language, words, loss, names, svg, text, table).splitlines()
 
 
 def form(
+    page: str,
     language: str,
     words: dict[str, str],
     opening: str,
@@ -140,6 +184,7 @@ def form(
     }
     template = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent))
     text = template.get_template("form.html").render(
+        page=page,
         language=language,
         direction="rtl" if language == "fa" else "ltr",
         words=words,

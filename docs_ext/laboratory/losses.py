@@ -1,10 +1,12 @@
 r"""The losses of the laboratory: each is read from LaTeX, and its gradient is derived from that.
 
 `u` and `v` are drawn anew from [0, 1) in each iteration. An optimizer then sees a sample; the map
-and the curves show the mean.
+and the curves show the mean. `c` and `s` are the cosine and the sine of the angle by which a loss
+is turned.
 """
 
 import functools
+import math
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ from optimizers.formula.source import Math, Source
 from optimizers.formula.symbols import Symbol
 
 # The printers ask a rule for the name of a symbol in the code; here it is the symbol itself.
-SYMBOLS = {name: Symbol(name, name, "", "", "") for name in ("L", "W", "b", "u", "v")}
+SYMBOLS = {name: Symbol(name, name, "", "", "") for name in ("L", "W", "b", "u", "v", "c", "s")}
 RULE = SimpleNamespace(symbols=SYMBOLS)
 
 
@@ -30,11 +32,14 @@ class Loss(NamedTuple):
         latex: the loss of one iteration, in the dialect of the formulas.
         mean: its mean over u and v; empty where it uses neither.
         view: what is shown: W from and to, b from and to. Without b, the iterations take b's place.
-        start: where all start.
+        start: where all start, before the loss is turned.
         minima: where the mean is least; there it is 0.
         lr: the learning rate to begin with, for all.
         steps: how many iterations to begin with.
         box: a bound on each coordinate, which every step is cut back to; 0 for none.
+        angle: by how many degrees it is turned to begin with; None if it cannot be turned.
+        options: what else it opens with instead of the optimizers' defaults, by the key of the
+            hyper-parameter.
     """
 
     title: str
@@ -47,6 +52,8 @@ class Loss(NamedTuple):
     lr: float
     steps: int
     box: float = 0
+    angle: int | None = None
+    options: dict[str, float] = {}  # noqa: RUF012, no loss writes to it
 
 
 LOSSES = {
@@ -71,6 +78,18 @@ LOSSES = {
         ((2, 1),),
         0.1,
         100,
+    ),
+    "turned": Loss(
+        "Valley that turns",
+        "درهٔ چرخان",
+        r"L = \frac{(c W + s b)^2}{2} + 8 (c b - s W)^2",
+        "",
+        ((-2.4, 2.4), (-1.8, 1.8)),
+        (-1.6, 0.6),
+        ((0, 0),),
+        0.1,
+        100,
+        angle=30,
     ),
     "rosenbrock": Loss(
         "Rosenbrock's valley",
@@ -127,6 +146,7 @@ LOSSES = {
         0.003,
         10000,
         box=1,
+        options={"betas.1": 0.9},  # with more, Adam goes the right way
     ),
 }
 
@@ -148,6 +168,25 @@ def variables(loss: Loss) -> tuple[str, ...]:
         (('W', 'b'), ('W',))
     """
     return ("W", "b")[: len(loss.start)]
+
+
+def beginning(loss: Loss) -> tuple[float, ...]:
+    """Return where all start, when the loss is turned as far as it opens.
+
+    Example:
+        >>> beginning(LOSSES["bowl"]), [round(x, 2) for x in beginning(LOSSES["turned"])]
+        ((-1.8, 1.3), [-1.69, -0.28])
+    """
+    if loss.angle is None:
+        return loss.start
+    (across, up), (c, s) = loss.start, turn(loss)
+    return c * across - s * up, s * across + c * up
+
+
+def turn(loss: Loss) -> tuple[float, float]:
+    """Return the cosine and the sine of the angle by which a loss opens turned."""
+    angle = math.radians(loss.angle or 0)
+    return math.cos(angle), math.sin(angle)
 
 
 def printed(loss: Loss, printer: type) -> tuple[str, list[str]]:
@@ -174,6 +213,8 @@ def printed(loss: Loss, printer: type) -> tuple[str, list[str]]:
 def functions(key: str):
     """Return a loss's mean and gradient as functions of W, b, u and v, made from their Python.
 
+    A loss that turns is turned as far as it opens.
+
     Example:
         >>> mean, gradient = functions("ravine")
         >>> mean(0, 2), gradient(0, 2)
@@ -181,4 +222,5 @@ def functions(key: str):
     """
     mean, slopes = printed(LOSSES[key], printers.Python)
     bodies = (mean, f"np.array([{', '.join(slopes)}], dtype=float)")
-    return tuple(eval(f"lambda W, b=0, u=0, v=0: {body}", {"np": np}) for body in bodies)
+    known = {"np": np} | dict(zip("cs", turn(LOSSES[key]), strict=True))
+    return tuple(eval(f"lambda W, b=0, u=0, v=0: {body}", known) for body in bodies)

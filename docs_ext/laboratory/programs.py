@@ -53,8 +53,11 @@ def loss_script(loss: Loss) -> str:
         "steps": loss.steps,
         "box": loss.box,
         "noisy": bool(loss.mean),
+        "options": loss.options,
+        "angle": loss.angle,
         "python": {"mean": python_mean, "slopes": python_slopes},
     }
     plain = json.dumps(data, separators=(",", ":"))[1:-1]
-    at = f"[{', '.join(variables(loss))}]"
-    return f"{{{plain}, mean: ({at}) => {mean}, gradient: ({at}, [u, v]) => [{', '.join(slopes)}]}}"
+    at, turn = f"[{', '.join(variables(loss))}]", "" if loss.angle is None else ", [c, s]"
+    gradient = f"({at}, [u, v]{turn}) => [{', '.join(slopes)}]"
+    return f"{{{plain}, mean: ({at}{turn}) => {mean}, gradient: {gradient}}}"

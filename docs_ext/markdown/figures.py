@@ -10,7 +10,7 @@ import xml.etree.ElementTree as etree
 from markdown import Extension, Markdown
 from markdown.treeprocessors import Treeprocessor
 
-from ..figures.drawings import FIGURES, with_table
+from ..figures.address import AddressError, with_table
 from ..figures.tables import folded, in_markdown
 from ..locate import PageError, locate, page_path
 
@@ -29,12 +29,13 @@ class FiguresTreeprocessor(Treeprocessor):
     def draw(self, parent: etree.Element, image: etree.Element) -> etree.Element:
         """Turn an image's paragraph into its figure, and return the table to stand below it."""
         url, text = image.get("src").removeprefix("figure:"), image.get("alt", "").strip()
-        where, name = locate(page_path(self.md), f"](figure:{url}"), url.partition("?")[0]
-        if name not in FIGURES:
-            raise PageError(f"{where}: no figure `{name}`; there are: {', '.join(FIGURES)}")
+        where = locate(page_path(self.md), f"](figure:{url}")
         if not text:
             raise PageError(f"{where}: the figure has no text: ![What it shows](figure:{url})")
-        svg, title, table = with_table(url, tuple(self.md.names), text)
+        try:
+            svg, title, table = with_table(url, tuple(self.md.names), text)
+        except AddressError as error:
+            raise PageError(f"{where}: the figure `{url}`: {error}") from None
         parent.clear()
         parent.tag = "figure"
         parent.text = self.md.htmlStash.store(svg)

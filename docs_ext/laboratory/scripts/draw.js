@@ -51,19 +51,21 @@ export function placing(loss, steps, width, height) {
 
 // Bands of equal loss, shaded from paper to a faint ink, a line between each two. The lines are as
 // wide everywhere: how fast the level changes from pixel to pixel says how near a line is. It takes
-// a phone a quarter of a second, in pieces between which the page answers.
-export async function relief(loss, steps, width, height, ratio, paint) {
+// a phone a quarter of a second, in pieces between which the page answers; it ends early, without a
+// picture, when that is no longer `wanted`.
+export async function relief(loss, steps, width, height, ratio, paint, wanted) {
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   const place = placing(loss, steps, width, height);
   const level = new Float32Array(w * h);
   let most = 0, until = performance.now() + 5;
   const breathe = async () => {
-    if (performance.now() < until) return;
+    if (performance.now() < until) return true;
     await new Promise((done) => setTimeout(done));
     until = performance.now() + 5;
+    return wanted();
   };
   for (let j = 0, k = 0; j < h; j++) {
-    await breathe();
+    if (!(await breathe())) return undefined;
     for (let i = 0; i < w; i++, k++) {
       level[k] = loss.mean(place.back((i + 0.5) / ratio, (j + 0.5) / ratio));
       if (level[k] > most) most = level[k];
@@ -74,13 +76,13 @@ export async function relief(loss, steps, width, height, ratio, paint) {
   const bend = most / Math.max(sorted[sorted.length >> 1], most * 1e-6);
   const scale = LEVELS / Math.log(1 + bend * bend);
   for (let j = 0, k = 0; j < h; j++) {
-    await breathe();
+    if (!(await breathe())) return undefined;
     for (; k < w * (j + 1); k++) level[k] = scale * Math.log(1 + (bend * bend * level[k]) / most);
   }
   const [paper, faint] = [channels(paint.paper), channels(paint.faint)];
   const image = new ImageData(w, h);
   for (let j = 0, k = 0; j < h; j++) {
-    await breathe();
+    if (!(await breathe())) return undefined;
     for (let i = 0; i < w; i++, k++) {
       const here = level[k];
       const [beside, above] = [level[i ? k - 1 : k + 1], level[j ? k - w : k + w]];
@@ -107,21 +109,26 @@ function halo(pen, paint, text, x, y, colour) {
   pen.fillText(text, x, y);
 }
 
-// Moves labels apart that would stand on one another; each has x, y and a width.
-function part(labels, height) {
-  labels.sort((one, other) => one.y - other.y);
-  for (let i = 0; i < labels.length; i++) {
-    for (let j = 0; j < i; j++) {
-      const [one, other] = [labels[i], labels[j]];
-      const beside = one.x > other.x + other.width || other.x > one.x + one.width;
-      if (!beside && one.y - other.y < FONT + 2) one.y = other.y + FONT + 2;
+// Finds a place for each label: where it wants to be, or as near as there is room. A label has x, y
+// (the text's left end and its foot), a width, and maybe `other`, an x on the other side.
+export function settle(labels, width, top, bottom, taken = []) {
+  const high = FONT + 2;
+  const placed = [...taken];
+  const free = (x, y, wide) =>
+    x >= 0 && x + wide <= width && y - high >= top - 2 && y <= bottom &&
+    placed.every((one) => x > one.x + one.width + 3 || one.x > x + wide + 3 || Math.abs(y - one.y) >= high);
+  for (const label of [...labels].sort((one, other) => one.y - other.y)) {
+    const wanted = Math.min(Math.max(label.y, top + high - 2), bottom);
+    const sides = [label.x, label.other ?? label.x].map((x) => Math.min(Math.max(x, 2), width - label.width - 2));
+    const tries = [];
+    // Where a column is full, the next one begins.
+    for (const columns of [sides, sides.map((x) => x - 80), sides.map((x) => x - 160), sides.map((x) => x + 80)]) {
+      for (let off = 0; off <= bottom - top; off += 2) {
+        for (const x of columns) for (const y of [wanted + off, wanted - off]) tries.push([x, y]);
+      }
     }
-  }
-  // What was pushed out below comes back, and pushes what is above it.
-  let floor = height - 6;
-  for (const label of [...labels].reverse()) {
-    if (label.y > floor) label.y = floor;
-    if (label.y === floor) floor -= FONT + 2;
+    [label.x, label.y] = tries.find(([x, y]) => free(x, y, label.width)) ?? [sides[0], wanted];
+    placed.push(label);
   }
 }
 
@@ -184,8 +191,12 @@ export function drawMap(canvas, paint, picture, loss, state, runs) {
     const text = gone ? `${run.name} ✕ ${run.diverged}` : away ? `${run.name} →` : run.name;
     pen.font = paint.font(600);
     const wide = pen.measureText(text).width;
-    const left = edge[0] + 9 + wide > width - 4 ? edge[0] - 9 - wide : edge[0] + 9;
-    labels.push({ text, x: left, y: Math.max(edge[1] + 4, FONT + 2), width: wide, colour: paint.hue(run.hue) });
+    const [right, left] = [edge[0] + 9, edge[0] - 9 - wide];
+    const fits = right + wide <= width - 4;
+    labels.push({
+      text, width: wide, colour: paint.hue(run.hue), foot: edge,
+      x: fits ? right : left, other: fits && left >= 2 ? left : undefined, y: edge[1] + 4,
+    });
   }
   pen.font = paint.font(400);
   pen.fillStyle = paint.soft;
@@ -207,8 +218,38 @@ export function drawMap(canvas, paint, picture, loss, state, runs) {
   pen.beginPath();
   pen.arc(place.x(x), place.y(y), 5.5, 0, 7);
   pen.stroke();
-  part(labels, height);
+  // The names of the axes are in the corner; a minimum stays in sight.
+  const corner = [9, 26].map((up) => ({ x: 0, y: height - up, width: 32 }));
+  const crosses = (place.flat ? [] : loss.minima).map(([x, y]) => ({ x: place.x(x) - 5, y: place.y(y) + 5, width: 10 }));
+  settle(labels, width, 2, height - 6, [...corner, ...crosses]);
+  for (const { text, x, y, width: wide, colour, foot } of labels) {
+    // A label that had to go far is led back to its point.
+    const [toX, toY] = [Math.min(Math.max(foot[0], x), x + wide), y - FONT / 3];
+    if (Math.hypot(foot[0] - toX, foot[1] - toY) > 1.6 * FONT) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = 0.8;
+      pen.beginPath();
+      pen.moveTo(...foot);
+      pen.lineTo(toX, toY);
+      pen.stroke();
+    }
+  }
   for (const { text, x, y, colour } of labels) halo(pen, paint, text, x, y, colour);
+  return labels;
+}
+
+// Between what a curve's numbers lie, found once for each curve.
+const spans = new WeakMap();
+function span(values) {
+  if (!spans.has(values)) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of values) {
+      if (value > high) high = value;
+      if (value > 0 && value < low) low = value;
+    }
+    spans.set(values, [low, high]);
+  }
+  return spans.get(values);
 }
 
 // Curves over the iterations, the height in powers of ten.
@@ -221,10 +262,8 @@ export function drawPlot(canvas, paint, title, state, runs, key) {
   // Neither do those that diverge, unless there are no others.
   const kept = runs.filter((run) => !run.diverged);
   for (const run of kept.length ? kept : runs) {
-    for (const value of run[key]) {
-      if (value > high) high = value;
-      if (value > 0 && value < low) low = value;
-    }
+    const [least, most] = span(run[key]);
+    [low, high] = [Math.min(low, least), Math.max(high, most)];
   }
   low = Math.floor(Math.log10(Math.max(low, floor)) + 1e-9);
   high = Math.max(low + 1, Math.ceil(Math.log10(Math.min(high, ceiling)) - 1e-9));
@@ -287,7 +326,6 @@ export function drawPlot(canvas, paint, title, state, runs, key) {
   pen.moveTo(x(state.t), top);
   pen.lineTo(x(state.t), height - bottom);
   pen.stroke();
-  for (const label of labels) label.y = Math.max(label.y, top + FONT - 2);
-  part(labels, height - bottom);
+  settle(labels, width, top - FONT, height - bottom);
   for (const { text, x, y, colour } of labels) halo(pen, paint, text, x, y, colour);
 }

@@ -3,7 +3,7 @@
 
 import { colours, drawMap, drawPlot, fit, placing, relief } from "./draw.js";
 import { losses } from "./losses.js";
-import { csv, python, run } from "./run.js";
+import { begin, csv, python } from "./run.js";
 
 const form = document.querySelector(".laboratory");
 const { words, optimizers } = JSON.parse(form.querySelector("script").textContent);
@@ -27,17 +27,45 @@ const opening = {
 
 // State
 
-let state, runs = [], relieved = null, playing = false, fault = "";
+let state, runs = [], relieved = null, playing = false, computing = null, faults = [];
 
-function fresh(key, on) {
-  const { start, steps } = losses[key];
-  return { loss: key, on, start, steps, seed: 1, t: steps, set: {} };
+// What the address may ask for, and the fields, too.
+const STEPS = [1, 20000], SEEDS = [1, 99999], ANGLES = [0, 90];
+
+function fresh(key, on, angle = losses[key].angle) {
+  return { loss: key, on, angle, start: begun(key, angle), steps: losses[key].steps, seed: 1, t: losses[key].steps, set: {} };
 }
 
-// What the reader has set, else the loss's learning rate or the optimizer's default.
+// A point turned about the middle of the map, by degrees.
+function turned([x, y], degrees) {
+  const [c, s] = turn(degrees);
+  return [c * x - s * y, s * x + c * y];
+}
+const turn = (degrees) => [Math.cos, Math.sin].map((f) => f((degrees * Math.PI) / 180));
+const begun = (key, angle) => (angle === null ? losses[key].start : turned(losses[key].start, angle));
+
+// The loss as it is turned now.
+function loss() {
+  const upright = losses[state.loss];
+  if (state.angle === null) return upright;
+  const by = turn(state.angle);
+  return {
+    ...upright,
+    turn: by,
+    mean: (point) => upright.mean(point, by),
+    gradient: (point, noise) => upright.gradient(point, noise, by),
+  };
+}
+
+// The least and the most of each variable: what the map shows.
+const bounds = () => losses[state.loss].view;
+const within = (value, [least, most]) => Math.min(Math.max(value, least), most);
+
+// What the reader has set, else what the loss brings with it, or the optimizer's default.
 function current(name, { key, default: usual }) {
   const own = state.set[name] ?? {};
-  return key in own ? own[key] : key === "lr" ? losses[state.loss].lr : usual;
+  const brought = { lr: losses[state.loss].lr, ...losses[state.loss].options };
+  return key in own ? own[key] : (brought[key] ?? usual);
 }
 
 function set(name, hyper, value) {
@@ -56,9 +84,10 @@ function optionsOf(name) {
 }
 
 function address() {
-  const { loss, on, start, steps, seed, t } = state;
-  const usual = fresh(loss, on);
+  const { loss, on, angle, start, steps, seed, t } = state;
+  const usual = fresh(loss, on, angle);
   const parts = [`loss=${loss}`, `on=${on.map(encodeURIComponent).join(",")}`];
+  if (angle !== losses[loss].angle) parts.push(`angle=${angle}`);
   if (`${start}` !== `${usual.start}`) parts.push(`start=${start}`);
   if (steps !== usual.steps) parts.push(`steps=${steps}`);
   if (seed !== usual.seed) parts.push(`seed=${seed}`);
@@ -74,46 +103,64 @@ function follow() {
   // Without a sign of equality it names a section of the page; 1e+21 has no space in it.
   const written = location.hash.includes("=") ? location.hash.slice(1).replaceAll("+", "%2B") : "";
   const given = new Map(new URLSearchParams(written));
-  fault = "";
-  const refuse = (key) => (fault = say(words.unknown, { what: `${key}=${given.get(key)}` }));
-  const take = (key, check) => {
-    if (!given.has(key)) return undefined;
-    const value = check(given.get(key));
-    if (value === undefined) refuse(key);
-    return value;
+  faults = [];
+  const refuse = (key, range) => {
+    const what = `${key}=${given.get(key)}`;
+    faults.push(range ? say(words.beyond, { what, least: range[0], most: range[1] }) : say(words.unknown, { what }));
   };
-  const whole = (least, most) => (text) =>
-    /^\d+$/.test(text) && text >= least && text <= most ? Number(text) : undefined;
-  const number = (text) => (text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : undefined);
-  const key = take("loss", (text) => (Object.hasOwn(losses, text) ? text : undefined)) ?? opening.loss;
-  const on = take("on", (text) => {
-    const names = text.split(",").filter(Boolean);
-    return names.every((name) => Object.hasOwn(optimizers, name)) ? names : undefined;
-  });
-  state = fresh(key, on ?? opening.on);
-  state.start = take("start", (text) => {
-    const values = text.split(",").map(number);
-    return values.length === state.start.length && !values.includes(undefined) ? values : undefined;
-  }) ?? state.start;
-  state.steps = take("steps", whole(1, 20000)) ?? state.steps;
-  state.seed = take("seed", whole(1, 99999)) ?? 1;
-  state.t = take("t", whole(0, state.steps)) ?? state.steps;
-  const known = new Set(["loss", "on", "start", "steps", "seed", "t"]);
+  const number = (text) => (text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : NaN);
+  // Reads a number; it has to lie in its range, and to fit.
+  const take = (key, range, fits = () => true) => {
+    if (!given.has(key)) return undefined;
+    const value = number(given.get(key));
+    if (value >= range[0] && value <= range[1] && fits(value)) return value;
+    return refuse(key, range);
+  };
+  const wanted = given.get("loss") ?? opening.loss;
+  const known = Object.hasOwn(losses, wanted);
+  if (!known) refuse("loss");
+  const on = new Set();
+  for (const name of given.get("on")?.split(",").filter(Boolean) ?? []) {
+    if (!Object.hasOwn(optimizers, name)) faults.push(say(words.unknown, { what: `on=${name}` }));
+    else if (on.has(name)) faults.push(say(words.twice, { name }));
+    else on.add(name);
+  }
+  // Nobody is shown where that was asked for, not where all names were wrong.
+  const chosen = on.size || given.get("on") === "" ? [...on] : opening.on;
+  state = fresh(known ? wanted : opening.loss, chosen);
+  if (state.angle !== null) {
+    state.angle = take("angle", ANGLES) ?? state.angle;
+    state.start = begun(state.loss, state.angle);
+  } else if (given.has("angle")) refuse("angle");
+  if (given.has("start")) {
+    const values = given.get("start").split(",").map(number);
+    const ranges = bounds();
+    const fit = values.length === ranges.length && values.every((value, i) => value >= ranges[i][0] && value <= ranges[i][1]);
+    if (fit) state.start = values;
+    else refuse("start", [0, 1].map((end) => ranges.map((range) => range[end]).join()));
+  }
+  state.steps = take("steps", STEPS, Number.isInteger) ?? state.steps;
+  state.seed = take("seed", SEEDS, Number.isInteger) ?? 1;
+  state.t = take("t", [0, state.steps], Number.isInteger) ?? state.steps;
+  const keys = new Set(["loss", "on", "angle", "start", "steps", "seed", "t"]);
   for (const [name, { hyper: all }] of Object.entries(optimizers)) {
     for (const hyper of all) {
       const key = `${name}.${hyper.key}`;
-      known.add(key);
-      const value = take(key, (text) => {
-        if (hyper.scale === "flag") return { true: true, false: false }[text];
-        if (hyper.none && text === "null") return null;
-        const value = number(text);
-        const fits = { decay: value < 1, count: Number.isInteger(value) }[hyper.scale] ?? true;
-        return fits && (value >= 0 || (hyper.min < 0 && value < 0)) ? value : undefined;
-      });
-      if (value !== undefined) set(name, hyper, value);
+      keys.add(key);
+      const text = given.get(key);
+      if (text === undefined) continue;
+      if (hyper.scale === "flag") {
+        if (text === "true" || text === "false") set(name, hyper, text === "true");
+        else refuse(key);
+      } else if (hyper.none && text === "null") set(name, hyper, null);
+      else {
+        const scale = scales[hyper.scale];
+        const value = take(key, scale.range(hyper), (value) => scale.fits?.(value, hyper) ?? true);
+        if (value !== undefined) set(name, hyper, value);
+      }
     }
   }
-  for (const key of given.keys()) if (!known.has(key)) refuse(key);
+  for (const key of given.keys()) if (!keys.has(key)) refuse(key);
 }
 
 // Sliders: from 0 to 1, and what that means
@@ -122,34 +169,53 @@ const scales = {
   log: {
     value: (at, { min, max }) => (at === 0 ? 0 : Number((min * (max / min) ** at).toPrecision(2))),
     at: (value, { min, max }) => (value === 0 ? 0 : Math.log(value / min) / Math.log(max / min)),
+    range: ({ max }) => [0, max],
+    fits: (value, { min }) => value === 0 || value >= min,
   },
   decay: {
     value: (at, { max }) => Number((1 - Number((10 ** (-max * at)).toPrecision(2))).toFixed(max + 2)),
     at: (value, { max }) => -Math.log10(1 - value) / max,
+    range: ({ max }) => [0, Number((1 - 10 ** -max).toFixed(max))],
   },
   count: {
     value: (at, { max }) => Math.round(at * max),
     at: (value, { max }) => value / max,
+    range: ({ max }) => [0, max],
+    fits: Number.isInteger,
   },
   linear: {
     value: (at, { min, max, none }) => (none && at === 1 ? null : Number((min + at * (max - min)).toPrecision(2))),
     at: (value, { min, max }) => (value === null ? 1 : (value - min) / (max - min)),
+    range: ({ min, max }) => [min, max],
   },
 };
 
 // The form shows the state
 
+// Writes into a field, unless the reader is writing there.
+function fill(field, value, [least, most]) {
+  field.min = least;
+  field.max = most;
+  if (field !== document.activeElement || field.type === "range") field.value = value;
+}
+
 function show() {
-  const loss = losses[state.loss];
+  const { names, noisy } = losses[state.loss];
   fields.loss.value = state.loss;
   for (const formula of form.querySelectorAll("[data-loss]")) formula.hidden = formula.dataset.loss !== state.loss;
   for (const box of fields.on) box.checked = state.on.includes(box.value);
-  for (const place of form.querySelectorAll("[data-variable]")) place.hidden = !loss.names.includes(place.dataset.variable);
-  form.querySelector("[data-noise]").hidden = !loss.noisy;
-  fields.W.value = state.start[0];
-  fields.b.value = state.start[1] ?? "";
-  fields.steps.value = state.steps;
-  fields.seed.value = state.seed;
+  for (const place of form.querySelectorAll("[data-variable]")) place.hidden = !names.includes(place.dataset.variable);
+  form.querySelector("[data-noise]").hidden = !noisy;
+  form.querySelector("[data-angle]").hidden = state.angle === null;
+  names.forEach((name, i) => fill(fields[name], Number(state.start[i].toPrecision(3)), bounds()[i]));
+  fill(fields.steps, state.steps, STEPS);
+  fill(fields.seed, state.seed, SEEDS);
+  if (state.angle !== null) {
+    const shown = `${state.angle}°`;
+    fill(fields.angle, state.angle, ANGLES);
+    fields.angle.setAttribute("aria-valuetext", shown);
+    fields.angle.nextElementSibling.textContent = shown;
+  }
   fields.t.max = state.steps;
   for (const [name, { hyper: all }] of Object.entries(optimizers)) {
     form.querySelector(`[data-optimizer="${name}"]`).hidden = !state.on.includes(name);
@@ -171,21 +237,24 @@ function show() {
 function draw() {
   if (!canvas.clientWidth) return; // not laid out yet; its observer calls again
   const paint = colours(form);
-  const loss = losses[state.loss];
+  const here = loss();
   fields.t.value = state.t;
   fields.at.value = say(words.of, state);
   fields.t.setAttribute("aria-valuetext", fields.at.value);
   const { width, height, ratio } = fit(canvas);
-  const steps = loss.view.length === 1 ? state.steps : 0;
-  const made = [state.loss, steps, width, height, ratio, paint.paper].join();
+  const steps = here.view.length === 1 ? state.steps : 0;
+  const made = [state.loss, state.angle, steps, width, height, ratio, paint.paper].join();
   if (relieved?.made !== made) {
-    const mine = (relieved = { made });
-    mine.ready = relief(loss, steps, width, height, ratio, paint).then((picture) => {
+    // While a valley turns, its last picture stays.
+    const last = relieved?.loss === state.loss ? relieved.picture : undefined;
+    const mine = (relieved = { made, loss: state.loss, picture: last });
+    mine.ready = relief(here, steps, width, height, ratio, paint, () => relieved === mine).then((picture) => {
+      if (relieved !== mine) return;
       mine.picture = picture;
-      if (relieved === mine) draw();
+      draw();
     });
   }
-  drawMap(canvas, paint, relieved.picture, loss, state, runs);
+  drawMap(canvas, paint, relieved.picture, here, state, runs);
   for (const plot of plots) drawPlot(plot, paint, words[plot.dataset.plot], state, runs, plot.dataset.plot);
 }
 
@@ -200,13 +269,16 @@ function rest() {
   busy();
   const mine = (resting = setTimeout(async () => {
     await relieved?.ready;
-    if (playing || mine !== resting) return;
+    if (playing || computing || mine !== resting) return;
     const at = (one) => Math.min(state.t, one.points.length - 1);
     const gone = (one) => one.diverged && state.t >= one.diverged;
     const best = runs.filter((one) => !gone(one)).sort((one, other) => one.losses[at(one)] - other.losses[at(other)])[0];
     const said = best ? [say(words.said, { t: state.t, name: best.name, loss: short(best.losses[at(best)]) })] : [];
     for (const one of runs.filter(gone)) said.push(say(words.diverged, { name: one.name, t: one.diverged }));
-    status.textContent = [fault, ...said].filter(Boolean).join(" ");
+    for (const one of runs.filter((one) => state.t >= one.undefinedAt)) {
+      said.push(say(words.undefined, { name: one.name, t: one.undefinedAt }));
+    }
+    status.textContent = [...faults, ...said].join(" ");
     form.querySelector("tbody").replaceChildren(...runs.map((one) => {
       const t = at(one);
       const numbers = [...one.points[t], one.losses[t], t ? one.lengths[t] : 0];
@@ -236,17 +308,61 @@ async function change() {
       rules[name] = await import(`../rules/${optimizers[name].module}.js`);
     }));
   }
-  const loss = losses[state.loss];
-  const before = runs;
-  runs = state.on.map((name) => {
-    const made = JSON.stringify([name, state.loss, state.start, state.steps, state.seed, optionsOf(name)]);
-    const same = before.find((one) => one.made === made);
-    return same ?? { name, made, ...optimizers[name], ...run(rules[name].step, loss, { ...state, hyper: optionsOf(name) }) };
+  const here = loss();
+  const now = state.on.map((name) => {
+    const made = all(name);
+    const same = runs.find((one) => one.made === made);
+    const begun = () => begin(rules[name].step, here, { ...state, hyper: optionsOf(name) });
+    return same ?? Object.assign(begun(), { name, made, ...optimizers[name] });
   });
+  if (!(await computed(now))) return;
+  runs = now;
   // Of two that share a colour, the second is dashed.
   runs.forEach((one, i) => (one.dashed = runs.slice(0, i).some((other) => other.hue === one.hue)));
   draw();
   rest();
+}
+
+// All that a run depends on.
+const all = (name) =>
+  JSON.stringify([name, state.loss, state.angle, state.start, state.steps, state.seed, optionsOf(name)]);
+
+// Computes runs to their end, in pieces between which the page answers. Says whether they are still
+// wanted. Stopped, all end at the iteration that each has reached.
+async function computed(list) {
+  const mine = (computing = { stopped: false });
+  const began = performance.now();
+  let until = began + 40;
+  for (let open; !mine.stopped && (open = list.filter((one) => !one.finished)).length; ) {
+    for (const one of open) one.advance(50);
+    if (performance.now() < until) continue;
+    if (performance.now() - began > 200) {
+      mine.slow = true;
+      label();
+      const t = Math.min(...open.map((one) => one.points.length - 1));
+      status.textContent = say(words.computing, { t, steps: state.steps });
+    }
+    await new Promise((done) => setTimeout(done));
+    if (computing !== mine) return false;
+    until = performance.now() + 40;
+  }
+  computing = null;
+  label();
+  if (!mine.stopped) return true;
+  const reached = Math.max(1, Math.min(...list.filter((one) => !one.finished).map((one) => one.points.length - 1)));
+  const { steps } = state;
+  state.steps = reached;
+  state.t = Math.min(state.t, reached);
+  for (const one of list) {
+    for (const key of ["points", "losses", "lengths"]) one[key].length = Math.min(one[key].length, reached + 1);
+    if (one.diverged > reached) delete one.diverged;
+    if (one.undefinedAt > reached) delete one.undefinedAt;
+    one.made = all(one.name);
+    one.finished = true;
+  }
+  faults = [say(words.stopped, { t: reached, steps })];
+  show();
+  return true;
 }
 
 // A slider says more often where it is than a picture can be drawn.
@@ -261,9 +377,14 @@ function soon() {
 
 // Playing
 
+// What the button does now.
+function label() {
+  fields.play.textContent = computing?.slow ? words.stop : playing ? words.pause : words.play;
+}
+
 function play(on) {
   playing = on;
-  fields.play.textContent = on ? words.pause : words.play;
+  label();
   if (!on) return rest();
   if (state.t >= state.steps) state.t = 0;
   const began = state.t;
@@ -290,8 +411,8 @@ function seek(t) {
   rest();
 }
 
-function begin(point) {
-  state.start = point.map((value) => Number(value.toPrecision(3)));
+function beginAt(point) {
+  state.start = point.map((value, i) => within(Number(value.toPrecision(3)), bounds()[i]));
   soon();
 }
 
@@ -300,15 +421,24 @@ function begin(point) {
 form.addEventListener("input", ({ target }) => {
   const { name } = target;
   if (name === "t") return seek(target.valueAsNumber);
-  fault = "";
+  faults = [];
   if (name === "loss") {
     state = { ...fresh(target.value, state.on), set: state.set };
   } else if (name === "on") {
     state.on = [...fields.on].filter((box) => box.checked).map((box) => box.value);
-  } else if (!target.validity.valid || target.value === "") {
-    return;
+  } else if (target.type === "number" && !(target.validity.valid && Number.isFinite(target.valueAsNumber))) {
+    const { min: least, max: most } = target;
+    faults = [say(words.wants, { what: target.ariaLabel ?? words[name], least, most, kept: kept(name) })];
+    return rest();
   } else if (name === "W" || name === "b") {
-    state.start = losses[state.loss].names.map((one) => fields[one].valueAsNumber);
+    state.start = state.start.map((value, i) => (losses[state.loss].names[i] === name ? target.valueAsNumber : value));
+  } else if (name === "angle") {
+    const by = target.valueAsNumber - state.angle;
+    const own = `${state.start}` !== `${begun(state.loss, state.angle)}`;
+    state.angle = target.valueAsNumber;
+    state.start = own
+      ? turned(state.start, by).map((value, i) => within(Number(value.toPrecision(4)), bounds()[i]))
+      : begun(state.loss, state.angle);
   } else if (name === "steps" || name === "seed") {
     const done = state.t === state.steps;
     state[name] = target.valueAsNumber;
@@ -320,8 +450,18 @@ form.addEventListener("input", ({ target }) => {
   }
   soon();
 });
+// What a field's number is in the run.
+const kept = (name) =>
+  name === "steps" || name === "seed" ? state[name] : Number(state.start[losses[state.loss].names.indexOf(name)].toPrecision(3));
+// A field that was left empty, or beyond its range, shows again what runs.
+form.addEventListener("focusout", ({ target }) => {
+  if (target.type === "number") target.value = kept(target.name);
+});
 form.addEventListener("submit", (event) => event.preventDefault());
-fields.play.addEventListener("click", () => play(!playing));
+fields.play.addEventListener("click", () => {
+  if (computing?.slow) computing.stopped = true;
+  else play(!playing);
+});
 fields.back.addEventListener("click", () => seek(state.t - 1));
 fields.forward.addEventListener("click", () => seek(state.t + 1));
 fields.reset.addEventListener("click", () => {
@@ -333,7 +473,7 @@ fields.reset.addEventListener("click", () => {
 
 function pointed({ clientX, clientY }) {
   const box = canvas.getBoundingClientRect();
-  begin(placing(losses[state.loss], state.steps, box.width, box.height).back(clientX - box.left, clientY - box.top));
+  beginAt(placing(losses[state.loss], state.steps, box.width, box.height).back(clientX - box.left, clientY - box.top));
 }
 canvas.addEventListener("click", pointed);
 canvas.addEventListener("pointermove", (event) => {
@@ -348,7 +488,7 @@ canvas.addEventListener("keydown", (event) => {
   else {
     const axis = view.length === 1 ? 0 : along;
     const [low, high] = view[axis];
-    begin(state.start.map((value, i) => (i === axis ? value + (way * (high - low)) / 60 : value)));
+    beginAt(state.start.map((value, i) => (i === axis ? value + (way * (high - low)) / 60 : value)));
   }
   event.preventDefault();
 });
@@ -366,7 +506,7 @@ const here = () => location.href.split("#")[0] + address();
 fields.csv.addEventListener("click", () => save(new Blob([csv(losses[state.loss], runs)]), "csv"));
 fields.python.addEventListener("click", () => {
   const options = runs.map(({ name }) => ({ name, hyper: optionsOf(name) }));
-  save(new Blob([python(losses[state.loss], { ...state, runs: options }, here())]), "py");
+  save(new Blob([python(loss(), { ...state, runs: options }, here())]), "py");
 });
 fields.png.addEventListener("click", async () => {
   await relieved?.ready;
@@ -396,6 +536,7 @@ const start = () => {
 start().then(() => new ResizeObserver(() => draw()).observe(canvas));
 addEventListener("hashchange", () => {
   if (!location.hash.includes("=")) return;
+  if (playing) play(false);
   start();
   // Who followed a link below wants to see the run.
   form.scrollIntoView();

@@ -12,27 +12,35 @@ export function uniform(seed) {
   return next;
 }
 
-// Returns `points`, `losses` and `lengths` by iteration (the start has no length), and the
-// iteration at which the run `diverged`, if it did.
-export function run(step, loss, { start, steps, seed, hyper }) {
+// Begins a run: `points`, `losses` and `lengths` by iteration (the start has no length). `advance`
+// takes so many iterations more; then `finished` says whether the run has ended, `diverged` at which
+// iteration its loss went out of bounds, `undefinedAt` at which there was nothing to compute.
+export function begin(step, loss, { start, steps, seed, hyper }) {
   const next = uniform(seed);
-  const points = [start];
-  const losses = [loss.mean(start)];
-  const lengths = [NaN];
+  const made = { points: [start], losses: [loss.mean(start)], lengths: [NaN], finished: false };
   let state = {};
-  for (let t = 1; t <= steps; t++) {
-    const before = points[t - 1];
-    const noise = loss.noisy ? [next(), next()] : [];
-    // A matrix of one row, since some optimizers move nothing else.
-    let point;
-    [[point], state] = step([before], [loss.gradient(before, noise)], state, hyper);
-    if (loss.box) point = point.map((x) => Math.min(Math.max(x, -loss.box), loss.box));
-    points.push(point);
-    losses.push(loss.mean(point));
-    lengths.push(Math.hypot(...point.map((x, i) => x - before[i])));
-    if (!(losses[t] <= BOUND)) return { points, losses, lengths, diverged: t };
-  }
-  return { points, losses, lengths };
+  made.advance = (count) => {
+    for (; count > 0 && !made.finished; count--) {
+      const t = made.points.length;
+      const before = made.points[t - 1];
+      const noise = loss.noisy ? [next(), next()] : [];
+      // A matrix of one row, since some optimizers move nothing else.
+      let point;
+      [[point], state] = step([before], [loss.gradient(before, noise)], state, hyper);
+      if (loss.box) point = point.map((x) => Math.min(Math.max(x, -loss.box), loss.box));
+      if (!point.every(Number.isFinite)) {
+        made.undefinedAt = t;
+        made.finished = true;
+        return;
+      }
+      made.points.push(point);
+      made.losses.push(loss.mean(point));
+      made.lengths.push(Math.hypot(...point.map((x, i) => x - before[i])));
+      if (!(made.losses[t] <= BOUND)) made.diverged = t;
+      made.finished = made.diverged !== undefined || t === steps;
+    }
+  };
+  return made;
 }
 
 const literal = (value) =>
@@ -49,6 +57,7 @@ export function python(loss, { runs, start, steps, seed }, from) {
     "",
     "from optimizers import OPTIMIZERS",
     "",
+    ...(loss.turn ? [`c, s = ${loss.turn.join(", ")}  # cosine and sine of the angle`, ""] : []),
     "RUNS = {",
     ...runs.map(({ name, hyper }) => {
       const options = Object.entries(hyper).map(([key, value]) => `"${key}": ${literal(value)}`);
