@@ -1,0 +1,42 @@
+r"""Prints a formula as an optimizer of a framework, such as one would write it there by hand.
+
+What is printed needs its framework alone. The frameworks are not imported here.
+
+Example:
+    >>> print(printed("Adam", "torch").partition("\n")[0])
+    # Adam, from Kingma & Ba, arXiv 1412.6980, Algorithm 1. Made by optimizers-that-run 0.1.0; MIT licence.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .. import rule_of
+from ..formula.rule import Rule
+from .about import About, about
+from .pytorch import pytorch
+
+
+class Framework(NamedTuple):
+    """One framework: what it is called, the ending of its files, its printer."""
+
+    title: str
+    ending: str
+    printer: Callable[[Rule, About], str]
+
+
+FRAMEWORKS = {
+    "torch": Framework("PyTorch", "py", pytorch),
+}
+
+
+def printed(name: str, framework: str) -> str:
+    """An optimizer of the package as code of a framework.
+
+    Args:
+        name: a name of `OPTIMIZERS`.
+        framework: a name of `FRAMEWORKS`.
+
+    Returns:
+        The text of a module, which needs the framework alone.
+    """
+    return FRAMEWORKS[framework].printer(rule_of(name), about(name))
