@@ -14,5 +14,6 @@ def module_of(name, framework):
     module = types.ModuleType(f"printed_{framework}_{module_name(name)}")
     module.__file__ = f"{module.__name__}.{FRAMEWORKS[framework].ending}"
     sys.modules[module.__name__] = module
-    exec(compile(printed(name, framework), module.__file__, "exec"), module.__dict__)
+    module.text = printed(name, framework)
+    exec(compile(module.text, module.__file__, "exec"), module.__dict__)
     return module

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .. import OPTIMIZERS, rule_of
+from .. import OPTIMIZERS
 from .._distribution import NAME, VERSION
 from .._options import OPTIONS
 from ..formula.rule import Rule
@@ -34,7 +34,7 @@ class About(NamedTuple):
     what: str
     source: str
     made_from: str
-    refusals: Mapping[str, str] = {}  # noqa: RUF012, nothing writes to it
+    refusals: Mapping[str, str] = {}
 
     @property
     def head(self) -> str:
@@ -98,7 +98,9 @@ def options(rule: Rule, said: About) -> list[PrintedOption]:
     found = []
     for name in rule.hyperparameters:
         rows = [row for row in rule.symbols.values() if row.code.partition("[")[0] == name]
-        rows = sorted((row for row in rows if row.kind == "hyper-parameter"), key=lambda row: row.code)
+        rows = sorted(
+            (row for row in rows if row.kind == "hyper-parameter"), key=lambda row: row.code
+        )
         used = tuple(int(row.code.partition("[")[2].rstrip("]")) for row in rows if "[" in row.code)
         known, default = name in rule.defaults, rule.defaults.get(name)
         option = table.get(name)
@@ -112,7 +114,9 @@ def options(rule: Rule, said: About) -> list[PrintedOption]:
                 default=re.sub(r"e-0(?=\d)", "e-", repr(default)) if known else "",
                 annotation=annotation_of(default, kind, length, option, rule, rows),
                 kind=kind,
-                refusal=said.refusals.get(name) or (option.refusal if option else "") or f"Invalid {name}: {{}}",
+                refusal=said.refusals.get(name)
+                or (option.refusal if option else "")
+                or f"Invalid {name}: {{}}",
                 symbol=symbol if len(rows) == 1 else f"({symbol})",
                 length=length,
                 used=used,
@@ -142,5 +146,7 @@ def unicode_of(latex: str) -> str:
     """
     base, _, below = latex.partition("_")
     if base.startswith("\\"):
-        base = unicodedata.lookup(f"GREEK SMALL LETTER {base[1:].upper().replace('LAMBDA', 'LAMDA')}")
+        base = unicodedata.lookup(
+            f"GREEK SMALL LETTER {base[1:].upper().replace('LAMBDA', 'LAMDA')}"
+        )
     return base + below.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

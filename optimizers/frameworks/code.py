@@ -13,7 +13,7 @@ import textwrap
 
 import sympy
 
-from ..formula.expressions import clip, divides
+from ..formula.expressions import divides
 from ..formula.matrices import matmul, norm, transpose
 
 WIDTH = 100
@@ -65,7 +65,9 @@ class Code:
         if expression.is_Pow:
             return self.power(expression)
         if isinstance(expression, matmul):
-            parts = [self(part, PRODUCT + (place > 0)) for place, part in enumerate(expression.args)]
+            parts = [
+                self(part, PRODUCT + (place > 0)) for place, part in enumerate(expression.args)
+            ]
             return " @ ".join(parts), PRODUCT
         return self.call(expression), ATOM
 
@@ -241,4 +243,6 @@ def comment(latex):
 
 def paragraph(text, indent):
     """A paragraph of a docstring."""
-    return textwrap.wrap(" ".join(text.split()), WIDTH - indent, break_on_hyphens=False, break_long_words=False)
+    return textwrap.wrap(
+        " ".join(text.split()), WIDTH - indent, break_on_hyphens=False, break_long_words=False
+    )

@@ -40,7 +40,22 @@ FUNCTIONS = {
 # The bound of a clamp that stands for a maximum or a minimum with a number.
 BOUNDS = {sympy.Max: "min", sympy.Min: "max"}
 # Names of the printed code, which no quantity may have.
-OWN = {"self", "params", "param", "grad", "state", "group", "dtype", "step", "torch", "original", "real", "number", "closure", "loss"}
+OWN = {
+    "self",
+    "params",
+    "param",
+    "grad",
+    "state",
+    "group",
+    "dtype",
+    "step",
+    "torch",
+    "original",
+    "real",
+    "number",
+    "closure",
+    "loss",
+}
 
 
 class Term(NamedTuple):
@@ -103,7 +118,9 @@ class Class:
         self.options = options(rule, said)
         rows = rule.symbols
         self.arrays = {latex for latex, row in rows.items() if row.of}
-        self.states = [row for row in rows.values() if row.kind == "state" and row.of in (variable, "")]
+        self.states = [
+            row for row in rows.values() if row.kind == "state" and row.of in (variable, "")
+        ]
         self.flags = {option.name for option in self.options if option.annotation == "bool"}
         self.tensors = self.counted()
         plain = [row for latex, row in rows.items() if latex not in self.arrays | self.tensors]
@@ -124,7 +141,11 @@ class Class:
         """The name in the code of a row of the symbols."""
         option, _, index = row.code.rstrip("]").partition("[")
         if index:
-            return f"{option.rstrip('s')}{int(index) + 1}" if option == "betas" else f"{option[:-1]}{int(index) + 1}"
+            return (
+                f"{option.rstrip('s')}{int(index) + 1}"
+                if option == "betas"
+                else f"{option[:-1]}{int(index) + 1}"
+            )
         if row.kind == "iteration":
             return "step"
         return f"{row.code}_" if hasattr(builtins, row.code) else row.code
@@ -136,6 +157,8 @@ class Class:
         update = self.update()
         body = "\n".join(update)
         imports = ["from collections.abc import Callable, Iterable"]
+        if any(row.of for row in self.states):
+            imports.append("from copy import deepcopy")
         if self.code.helpers or "math." in body:
             imports.insert(0, "import math")
         lines = [
@@ -166,7 +189,10 @@ class Class:
             *paragraph(f'"""{said.what}', 4),
             "",
             *paragraph(f"Source: {said.source}", 4),
-            *paragraph(f"Made from the formula in {said.made_from}, whose lines are the comments: {symbols}.", 4),
+            *paragraph(
+                f"Made from the formula in {said.made_from}, whose lines are the comments: {symbols}.",
+                4,
+            ),
             *paragraph(notes, 4),
             '"""',
         ]
@@ -176,13 +202,19 @@ class Class:
         lines = ["def __init__(", "    self,", "    params: Iterable,"]
         for option in self.options:
             kind = "float | Tensor" if option.name == "lr" else option.annotation
-            lines.append(f"    {option.name}: {kind}{f' = {option.default}' * bool(option.default)},")
+            lines.append(
+                f"    {option.name}: {kind}{f' = {option.default}' * bool(option.default)},"
+            )
         lines += ["    *,", "    maximize: bool = False,", ") -> None:"]
         for option in self.options:
             lines += indented(checks(option))
         names = [*(option.name for option in self.options), "maximize"]
         defaults = ", ".join(f"{name}={name}" for name in names)
-        return [*lines, *fitted_in(f"    defaults = dict({defaults})", 4), "    super().__init__(params, defaults)"]
+        return [
+            *lines,
+            *fitted_in(f"    defaults = dict({defaults})", 4),
+            "    super().__init__(params, defaults)",
+        ]
 
     def add_param_group(self):
         """The refusal of what is no matrix."""
@@ -252,12 +284,16 @@ class Class:
 
     def element(self, option, place):
         """The name of one number of an option that is several."""
-        return f"{option.name.rstrip('s') if option.name == 'betas' else option.name[:-1]}{place + 1}"
+        return (
+            f"{option.name.rstrip('s') if option.name == 'betas' else option.name[:-1]}{place + 1}"
+        )
 
     def begin(self):
         """The state's first values."""
         counted = self.rule.initialize_reads_gradient
-        body = [f'state["step"] = torch.{"ones" if counted else "zeros"}((), dtype=torch.float32, device="cpu")']
+        body = [
+            f'state["step"] = torch.{"ones" if counted else "zeros"}((), dtype=torch.float32, device="cpu")'
+        ]
         values: list = []
         for line in self.rule.lines(self.variable, "initialize"):
             row = self.rule.symbols[line.target]
@@ -283,13 +319,21 @@ class Class:
         """The first value of a state with the shape of the parameter."""
         target, value = f'state["{row.code}"]', line.expression
         if not row.of:
-            return [f'{target} = torch.tensor({self.code(value)}, dtype=dtype.to_real(), device="cpu")']
+            return [
+                f'{target} = torch.tensor({self.code(value)}, dtype=dtype.to_real(), device="cpu")'
+            ]
         if not self.reads_array(value):
             number = self.code(value)
             if number == "0":
                 return [f"{target} = torch.zeros_like(original, dtype=dtype)"]
-            return [f"{target} = torch.zeros_like(original, dtype=dtype)", f"real({target}).fill_({number})"]
-        return [f"{target} = torch.zeros_like(original, dtype=dtype)", f"real({target}).copy_({self.array(value).code})"]
+            return [
+                f"{target} = torch.zeros_like(original, dtype=dtype)",
+                f"real({target}).fill_({number})",
+            ]
+        return [
+            f"{target} = torch.zeros_like(original, dtype=dtype)",
+            f"real({target}).copy_({self.array(value).code})",
+        ]
 
     def iteration(self):
         """The lines of an iteration."""
@@ -307,7 +351,11 @@ class Class:
         head = []
         if uses("step", text):
             count = 'state["step"] - 1' if self.rule.initialize_reads_gradient else 'state["step"]'
-            head.append(f"step = ({count}).double()".replace("(state[\"step\"])", "state[\"step\"]") if self.needs_tensors() else f"step = number({count})")
+            head.append(
+                f"step = ({count}).double()".replace('(state["step"])', 'state["step"]')
+                if self.needs_tensors()
+                else f"step = number({count})"
+            )
         for row in self.states:
             if row.of:
                 head.append(f'{self.name_of(row)} = real(state["{row.code}"])')
@@ -330,9 +378,11 @@ class Class:
             "        hook.remove()",
             '    params = (param for group in self.param_groups for param in group["params"])',
             "    for key, param in enumerate(params):",
-            "        dtype = torch.promote_types(param.dtype, torch.float32)",
-            f"        for name in {names_of(self.states)} if key in saved else ():",
-            "            self.state[param][name] = saved[key][name].to(param.device, dtype, copy=True)",
+            "        if key in saved:",
+            "            dtype = torch.promote_types(param.dtype, torch.float32)",
+            "            state = self.state[param] = deepcopy(saved[key])",
+            f"            for name in {names_of(self.states)}:",
+            "                state[name] = state[name].to(param.device, dtype)",
         ]
 
     # The arithmetic.
@@ -342,7 +392,10 @@ class Class:
         return any(
             not self.reads_array(part)
             and {symbol.name for symbol in part.free_symbols} & self.tensors
-            and (part.func in (sympy.Max, sympy.Min, sympy.Abs, sympy.sign) or part.is_Pow and part.exp == sympy.Rational(1, 2))
+            and (
+                part.func in (sympy.Max, sympy.Min, sympy.Abs, sympy.sign)
+                or (part.is_Pow and part.exp == sympy.Rational(1, 2))
+            )
             for line in self.rule.lines(self.variable, "iteration")
             for part in sympy.preorder_traversal(line.expression)
         )
@@ -380,11 +433,18 @@ class Class:
                 code.append(f'state["{name}"].fill_({name})')
             return [*self.before, *code]
         kept = row.kind in ("parameter", "state")
-        if not kept and not repeated and row.kind == "intermediate" and self.can_wait(line, expression):
+        if (
+            not kept
+            and not repeated
+            and row.kind == "intermediate"
+            and self.can_wait(line, expression)
+        ):
             return self.wait(target, expression)
         terms = None if self.is_call(expression) else self.terms(expression)
-        in_place = terms and target in self.owned and row.kind == "matrix" and not expression.has(matmul)
-        if terms and kept or in_place:
+        in_place = (
+            terms and target in self.owned and row.kind == "matrix" and not expression.has(matmul)
+        )
+        if (terms and kept) or in_place:
             code = self.in_place(sympy.Symbol(target), name, terms)
         elif kept:
             code = self.overwrite(target, name, expression)
@@ -411,9 +471,13 @@ class Class:
         if self.is_call(expression):
             return False
         terms = self.terms(expression)
-        if not all(self.reads_array(sympy.Mul(*term.arrays)) if term.arrays else False for term in terms):
+        if not all(
+            self.reads_array(sympy.Mul(*term.arrays)) if term.arrays else False for term in terms
+        ):
             return False
-        if any(term.divisors or len(term.arrays) != 1 or not term.arrays[0].is_Symbol for term in terms):
+        if any(
+            term.divisors or len(term.arrays) != 1 or not term.arrays[0].is_Symbol for term in terms
+        ):
             return False
         operands = {term.arrays[0].name for term in terms}
         lines = self.rule.lines(self.variable, "iteration")
@@ -478,11 +542,21 @@ class Class:
             else:
                 square = factor.is_Pow and factor.exp == 2 and factor.base.is_Symbol
                 arrays += [factor.base, factor.base] if square else [factor]
-        sums = [factor for factor in arrays if factor.is_Add or (factor.is_Symbol and factor.name in self.lazy)]
+        sums = [
+            factor
+            for factor in arrays
+            if factor.is_Add or (factor.is_Symbol and factor.name in self.lazy)
+        ]
         if len(arrays) == 1 and sums:
             inner = self.lazy.get(getattr(sums[0], "name", None)) or self.terms(sums[0])
             return [
-                Term(minus != term.minus, numbers + term.above, divisors + term.below, term.arrays, under + term.divisors)
+                Term(
+                    minus != term.minus,
+                    numbers + term.above,
+                    divisors + term.below,
+                    term.arrays,
+                    under + term.divisors,
+                )
                 for term in inner
             ]
         return [Term(minus, numbers, divisors, arrays, under)]
@@ -507,7 +581,11 @@ class Class:
     def decay(self, terms, target):
         """The condition under which a line that decays weights does something, and its terms."""
         own = sympy.Symbol(target)
-        others = [term for term in terms if not (term.arrays == [own] and not (term.above or term.below or term.divisors))]
+        others = [
+            term
+            for term in terms
+            if not (term.arrays == [own] and not (term.above or term.below or term.divisors))
+        ]
         names = [[self.code.names.get(str(number), "") for number in term.above] for term in others]
         if not others or not all("weight_decay" in found for found in names):
             return None
@@ -545,13 +623,23 @@ class Class:
         """The calls that multiply an array by a number and add terms to it."""
         mine = [term for term in terms if term.arrays == [own] and not term.divisors]
         others = [term for term in terms if term not in mine]
-        if not mine or any(own in sympy.Mul(*term.arrays, *term.divisors).free_symbols for term in others):
+        if not mine or any(
+            own in sympy.Mul(*term.arrays, *term.divisors).free_symbols for term in others
+        ):
             if len(others) == 1 and not mine and others[0].arrays and own in others[0].arrays:
                 return self.product_in_place(own, name, others[0])
             return self.overwrite(own.name, name, self.rebuilt(terms))
-        if len(mine) == 1 and len(others) == 1 and self.is_average(mine[0], others[0]) and self.is_plain_array(others[0]):
+        if (
+            len(mine) == 1
+            and len(others) == 1
+            and self.is_average(mine[0], others[0])
+            and self.is_plain_array(others[0])
+        ):
             value = self.array(others[0].arrays[0])
-            return [*self.taken_before(), f"{name}.lerp_({value.code}, {self.coefficient(others[0])})"]
+            return [
+                *self.taken_before(),
+                f"{name}.lerp_({value.code}, {self.coefficient(others[0])})",
+            ]
         only = mine[0] if len(mine) == 1 else None
         if only and only.below and not (only.above or only.minus or others):
             return [f"{name}.div_({' * '.join(map(self.number, only.below))})"]
@@ -559,7 +647,11 @@ class Class:
         chain = name if factor == "1" else f"{name}.mul_({factor})"
         calls = [self.addition(term) for term in others]
         if factor != "1" and calls:
-            return [*self.taken_before(), chain + calls[0], *(f"{name}{call}" for call in calls[1:])]
+            return [
+                *self.taken_before(),
+                chain + calls[0],
+                *(f"{name}{call}" for call in calls[1:]),
+            ]
         if factor != "1":
             return [*self.taken_before(), chain]
         return [*self.taken_before(), *(f"{name}{call}" for call in calls)]
@@ -621,7 +713,9 @@ class Class:
 
     def overwrite(self, target, name, expression):
         """The code of a line that gives an array a new value."""
-        if expression.func in (sympy.Max, sympy.Min) and all(map(self.reads_array, expression.args)):
+        if expression.func in (sympy.Max, sympy.Min) and all(
+            map(self.reads_array, expression.args)
+        ):
             parts = [self.multiplied(part, target, name) for part in expression.args]
             function = FUNCTIONS[expression.func.__name__]
             return [*self.taken_before(), f"{function}({', '.join(parts)}, out={name})"]
@@ -641,7 +735,9 @@ class Class:
         parts = []
         for term in terms:
             factors = [*term.above, *term.arrays]
-            factors += [sympy.Pow(part, -1, evaluate=False) for part in (*term.below, *term.divisors)]
+            factors += [
+                sympy.Pow(part, -1, evaluate=False) for part in (*term.below, *term.divisors)
+            ]
             factors = [sympy.Integer(-1), *factors] if term.minus else factors
             parts.append(factors[0] if len(factors) == 1 else sympy.Mul(*factors, evaluate=False))
         return parts[0] if len(parts) == 1 else sympy.Add(*parts, evaluate=False)
@@ -680,7 +776,9 @@ class Class:
                 self.before.append(f"{name} = {value.code}")
                 value = Value(name, True)
             # torch's sign of NaN is 0, which would hide it.
-            return Value(f"torch.where({value.code}.isnan(), {value.code}, {value.code}.sign())", True)
+            return Value(
+                f"torch.where({value.code}.isnan(), {value.code}, {value.code}.sign())", True
+            )
         if expression.func is clip:
             return self.clipped(expression, name)
         if isinstance(expression, matmul):
@@ -710,7 +808,10 @@ class Class:
         bound = "min" if expression.func is sympy.Max else "max"
         value = self.array(arrays[0], name)
         for part in arrays[1:]:
-            value = Value(f"{FUNCTIONS[expression.func.__name__]}({value.code}, {self.array(part).code})", True)
+            value = Value(
+                f"{FUNCTIONS[expression.func.__name__]}({value.code}, {self.array(part).code})",
+                True,
+            )
         for part in expression.args:
             if not self.reads_array(part):
                 value = call(value, "clamp", f"{bound}={self.number(part)}")
@@ -745,7 +846,13 @@ class Class:
             code, rest = f"({values[0].code} * {values[1].code})", values[2:]
         else:
             code, rest = f"{values[0].code}.div({below.pop(0).code})", []
-        code = "".join([code, *(f".div_({value.code})" for value in below), *(f".mul_({value.code})" for value in rest)])
+        code = "".join(
+            [
+                code,
+                *(f".div_({value.code})" for value in below),
+                *(f".mul_({value.code})" for value in rest),
+            ]
+        )
         return Value(code, True)
 
     def sum(self, terms, name="direction"):
@@ -756,16 +863,36 @@ class Class:
         if len(rest) == 1 and not numbers:
             second = rest[0]
             for one, other in ((first, second), (second, first)):
-                if self.is_average(one, other) and self.is_plain_array(one) and self.is_plain_array(other):
+                if (
+                    self.is_average(one, other)
+                    and self.is_plain_array(one)
+                    and self.is_plain_array(other)
+                ):
                     base, end = self.array(one.arrays[0]), self.array(other.arrays[0])
-                    return Value(f"{base.code}.lerp{'_' * base.fresh}({end.code}, {self.coefficient(other)})", True)
-            if self.is_plain_array(first) and self.is_plain_array(second) and isinstance(second.arrays[0], matmul):
+                    return Value(
+                        f"{base.code}.lerp{'_' * base.fresh}({end.code}, {self.coefficient(other)})",
+                        True,
+                    )
+            if (
+                self.is_plain_array(first)
+                and self.is_plain_array(second)
+                and isinstance(second.arrays[0], matmul)
+            ):
                 base = self.array(first.arrays[0]).code
                 parts = ", ".join(self.array(part).code for part in second.arrays[0].args)
                 scales = {"beta": self.coefficient(first), "alpha": self.coefficient(second)}
-                scales = "".join(f", {key}={scale}" for key, scale in scales.items() if scale != "1")
+                scales = "".join(
+                    f", {key}={scale}" for key, scale in scales.items() if scale != "1"
+                )
                 return Value(f"torch.addmm({base}, {parts}{scales})", True)
-        plain = next((term for term in arrays if self.is_plain_array(term) and self.coefficient(term) == "1"), first)
+        plain = next(
+            (
+                term
+                for term in arrays
+                if self.is_plain_array(term) and self.coefficient(term) == "1"
+            ),
+            first,
+        )
         rest = [term for term in arrays if term is not plain]
         value = self.term(plain)
         for place, term in enumerate(rest):
@@ -775,7 +902,11 @@ class Class:
                 addition = addition.replace("_(", "(", 1)
             value = Value(value.code + addition, True)
         for term in numbers:
-            value = call(value, "sub" if term.minus else "add", self.code.product(False, term.above, term.below)[0])
+            value = call(
+                value,
+                "sub" if term.minus else "add",
+                self.code.product(False, term.above, term.below)[0],
+            )
         return value
 
     def term(self, term):
@@ -788,7 +919,9 @@ class Class:
             number = self.code.product(term.minus, term.above, term.below)[0]
             return call(value, "mul", number) if number != "-1" else call(value, "neg")
         if term.below:
-            below = term.below[0] if len(term.below) == 1 else sympy.Mul(*term.below, evaluate=False)
+            below = (
+                term.below[0] if len(term.below) == 1 else sympy.Mul(*term.below, evaluate=False)
+            )
             value = call(value, "div", self.number(below))
             return call(value, "neg") if term.minus else value
         return value
@@ -818,25 +951,47 @@ def count(expression, latex):
 
 def call(value, method, arguments=""):
     """A method of a value; in place where it is a temporary."""
-    code = value.code if not (" " in value.code and not value.code.endswith(")")) else f"({value.code})"
+    code = (
+        value.code
+        if not (" " in value.code and not value.code.endswith(")"))
+        else f"({value.code})"
+    )
     return Value(f"{code}.{method}{'_' * value.fresh}({arguments})", True)
 
 
 def checks(option: PrintedOption) -> list[str]:
     """The lines that refuse a bad value of an option."""
-    name, words = option.name, option.refusal
+    name, words, lines = option.name, option.refusal, []
+    if name == "lr":
+        lines = [
+            "if isinstance(lr, Tensor) and lr.numel() != 1:",
+            '    raise ValueError(f"Tensor lr must be 1-element: {lr}")',
+        ]
     if option.kind in ("number", "rate"):
-        condition = f"0.0 <= {name} <= 1.0" if option.kind == "rate" else f'0.0 <= {name} < float("inf")'
+        condition = (
+            f"0.0 <= {name} <= 1.0" if option.kind == "rate" else f'0.0 <= {name} < float("inf")'
+        )
         condition = f"not {condition}"
         if "None" in option.annotation:
             condition = f"{name} is not None and {condition}"
-        return [f"if {condition}:", f'    raise ValueError(f"{words.format("{" + name + "}")}")']
+        return [
+            *lines,
+            f"if {condition}:",
+            f'    raise ValueError(f"{words.format("{" + name + "}")}")',
+        ]
     if option.kind == "rates":
         text = words.format("{index}", "{beta}")
         return [
             f"for index, beta in enumerate({name}):",
             "    if not 0.0 <= beta < 1.0:",
             f'        raise ValueError(f"{text}")',
+        ]
+    if option.annotation == "int":
+        return [f"if {name} < 0:", f'    raise ValueError(f"Invalid {name}: {{{name}}}")']
+    if option.length:
+        return [
+            f"if len({name}) != {option.length}:",
+            f'    raise ValueError(f"{name} must be {option.length} numbers: {{{name}}}")',
         ]
     return []
 
