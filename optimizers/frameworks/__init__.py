@@ -13,6 +13,9 @@ from typing import NamedTuple
 from .. import rule_of
 from ..formula.rule import Rule
 from .about import About, about
+from .keras import keras
+from .mlx import mlx
+from .optax import optax
 from .pytorch import pytorch
 
 
@@ -26,6 +29,9 @@ class Framework(NamedTuple):
 
 FRAMEWORKS = {
     "torch": Framework("PyTorch", "py", pytorch),
+    "optax": Framework("Optax", "py", optax),
+    "keras": Framework("Keras", "py", keras),
+    "mlx": Framework("MLX", "py", mlx),
 }
 
 
