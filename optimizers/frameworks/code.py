@@ -187,21 +187,58 @@ def fitted(line, width=WIDTH):
     if len(line) <= width or line.lstrip().startswith("#"):
         return [line]
     indent = " " * (len(line) - len(line.lstrip()))
-    head, _, rest = line.partition(" = ")
-    pairs = [pair for pair in brackets(line) if pair[1] > pair[0] + 1]
-    closing = [pair for pair in pairs if pair[1] == len(line.rstrip(":")) - 1]
-    if closing and (line[: closing[0][0]].rstrip()[-1:].isalnum() or not rest):
-        start, end = closing[0]
-        inner = line[start + 1 : end]
+    found = HEAD.match(line)
+    assert found is not None
+    head, sign, rest = found.groups()
+    closing = [pair for pair in brackets(line) if pair[1] == len(line.rstrip(":")) - 1]
+    if closing and ends_with_its_bracket(rest.rstrip(":")):
+        opened = closing[-1][0]
+        inner = line[opened + 1 : closing[-1][1]]
+        parts = [inner]
         if len(indent) + 4 + len(inner) > width:
-            inner = [part + "," for part in split(inner, ",")]
-        else:
-            inner = [inner]
-        return [line[: start + 1], *(f"{indent}    {part}" for part in inner), indent + line[end:]]
-    terms = [rest]
+            parts = [f"{part}," for part in split(inner, ",")]
+            if len(parts) == 1:
+                parts = broken(inner)
+            else:
+                parts = [
+                    piece
+                    for part in parts
+                    for piece in fitted(" " * (len(indent) + 4) + part, width)
+                ]
+                parts = [part[len(indent) + 4 :] for part in parts]
+        return [
+            line[: opened + 1],
+            *(f"{indent}    {part}" for part in parts),
+            indent + line[closing[-1][1] :],
+        ]
+    if not sign:
+        return [line]
+    parts = [rest]
     if len(indent) + 4 + len(rest) > width:
-        terms = split(rest, " +", " -")
-    return [f"{indent}{head.strip()} = (", *(f"{indent}    {term}" for term in terms), f"{indent})"]
+        parts = broken(rest)
+    return [f"{head}{sign}(", *(f"{indent}    {part}" for part in parts), f"{indent})"]
+
+
+# What stands before a value: the names that it is assigned to, or `return`.
+HEAD = re.compile(r"( *)((?:[\w.\[\], \"]+ = |return )?)(.*)")
+
+
+def ends_with_its_bracket(code):
+    """Whether code is broken in its last bracket: it binds most loosely at one place at most."""
+    for signs in ((", ",), (" + ", " - "), (" * ", " / ", " @ ")):
+        parts = split(code, *signs)
+        if len(parts) > 1:
+            return len(parts) == 2 and signs != (", ",)
+    return True
+
+
+def broken(code):
+    """The parts of an expression, broken where it binds most loosely."""
+    parts = split(code, ", ")
+    if len(parts) > 1:
+        return [f"{part}," for part in parts]
+    parts = split(code, " + ", " - ")
+    return parts if len(parts) > 1 else split(code, " * ", " / ", " @ ")
 
 
 def brackets(text):
@@ -225,7 +262,7 @@ def split(text, *signs):
     cuts = [
         match.start()
         for match in re.finditer("|".join(map(re.escape, signs)), text)
-        if match.start() not in inside
+        if match.start() and match.start() not in inside
     ]
     parts = [text[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
     return [part.lstrip(", ") for part in parts]

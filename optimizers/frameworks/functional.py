@@ -68,20 +68,33 @@ class Functional:
 
     def assignment(self, line):
         """The code of one line."""
-        before, expression = self.bounded(line.expression)
+        before, expression = self.parted(line.expression)
         row, code = self.rule.symbols[line.target], self.code(expression, SUM - 1)
         if row.of and row.kind == "state" and not any_array(self.rule, expression):
             code = f"{self.full}(param, {code})"
         return [*before, f"{self.name_of(row)} = {code}"]
 
-    def bounded(self, expression):
-        """A line that names the bound of a clip, and the expression with the name in it."""
+    def parted(self, expression):
+        """Lines that name parts of an expression, and the expression with these names in it.
+
+        Such parts are the bound of a clip, and what is raised to a power that is computed.
+        """
         for part in sympy.preorder_traversal(expression):
             if part.func is clip and is_symmetric(part) and not part.args[2].is_Symbol:
-                bound = sympy.Symbol("bound")
-                named = clip(part.args[0], sympy.Mul(-1, bound, evaluate=False), bound)
-                before = [f"bound = {self.code(part.args[2], SUM - 1)}"]
-                return before, named if part == expression else expression.xreplace({part: named})
+                name, value = sympy.Symbol("bound"), part.args[2]
+                named = clip(part.args[0], sympy.Mul(-1, name, evaluate=False), name)
+            elif (
+                part.is_Pow
+                and part.exp.is_Symbol
+                and not part.base.is_Atom
+                and any_array(self.rule, part)
+            ):
+                name, value = sympy.Symbol("scale"), part.base
+                named = sympy.Pow(name, part.exp, evaluate=False)
+            else:
+                continue
+            before = [f"{name} = {self.code(value, SUM - 1)}"]
+            return before, with_part(expression, part, named)
         return [], expression
 
     def lines(self, section, shared=False):
@@ -126,6 +139,19 @@ class Functional:
                 if self.rule.symbols[name].kind == "size":
                     return True
         return False
+
+
+def with_part(expression, part, other):
+    """An expression with another part in the place of one; SymPy's own would evaluate it."""
+    if expression == part:
+        return other
+    if not expression.has(part):
+        return expression
+    parts = [with_part(one, part, other) for one in expression.args]
+    evaluated = (
+        {} if isinstance(expression, sympy.core.function.AppliedUndef) else {"evaluate": False}
+    )
+    return expression.func(*parts, **evaluated)
 
 
 def moved(line):

@@ -142,19 +142,11 @@ class Class(Functional):
         for name in self.arrays:
             code = "0" if self.rule.initialize_reads_gradient else first[name][1]
             start = "" if code == "0" else f", initializer=keras.initializers.Constant({code})"
-            lines += [
-                f"    self._{name} = [",
-                f'        self.add_variable_from_reference(v, name="{name}"{start}) for v in variables',
-                "    ]",
-            ]
+            lines += for_each(name, f'self.add_variable_from_reference(v, name="{name}"{start})')
         for name in self.numbers:
             code = float(first[name][0].expression)
             start = f"keras.initializers.Constant({code})"
-            lines += [
-                f"    self._{name} = [",
-                f'        self.add_variable((), {start}, v.dtype, name="{name}") for v in variables',
-                "    ]",
-            ]
+            lines += for_each(name, f'self.add_variable((), {start}, v.dtype, name="{name}")')
         return lines
 
     def update_step(self):
@@ -192,10 +184,9 @@ class Class(Functional):
                 f"def move({given}):",
                 *indented([*own, f"return {returned}"]),
                 "",
-                f"{returned} = (",
-                "    ops.where(self.iterations == 0, first, later)",
-                f"    for first, later in zip(begin({given}), move({given}), strict=True)",
-                ")",
+                f"pairs = zip(begin({given}), move({given}), strict=True)",
+                "chosen = (ops.where(self.iterations == 0, first, later) for first, later in pairs)",
+                f"{returned} = chosen",
             ]
         else:
             code += own
@@ -224,3 +215,14 @@ class Class(Functional):
             '    """The options, so that the optimizer is saved with its model."""',
             *fitted(f"    return {{**super().get_config(), {', '.join(entries)}}}", WIDTH - 4),
         ]
+
+
+def for_each(name, code):
+    """The line that makes a part of the state for each variable."""
+    line = f"    self._{name} = [{code} for v in variables]"
+    if len(line) + 4 <= WIDTH:
+        return [line]
+    parts = [f"        {code} for v in variables"]
+    if len(parts[0]) + 4 > WIDTH:
+        parts = [f"        {code}", "        for v in variables"]
+    return [f"    self._{name} = [", *parts, "    ]"]

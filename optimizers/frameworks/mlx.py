@@ -174,10 +174,9 @@ class Class(Functional):
                 f"def move({given}):",
                 *indented([*own, f"return {returned}"]),
                 "",
-                f"{returned} = (",
-                "    mx.where(self.step == 1, first, later)",
-                f"    for first, later in zip(begin({given}), move({given}), strict=True)",
-                ")",
+                f"pairs = zip(begin({given}), move({given}), strict=True)",
+                "chosen = (mx.where(self.step == 1, first, later) for first, later in pairs)",
+                f"{returned} = chosen",
             ]
         else:
             code += own

@@ -44,18 +44,18 @@ class Transformation(Functional):
         row = self.rule.symbols[line.target]
         if row.kind != "parameter":
             return super().assignment(line)
-        before, expression = self.bounded(line.expression)
+        before, expression = self.parted(line.expression)
         parts = moved(line._replace(expression=expression))
         if parts:
             code = self.code.sum(parts)
             if self.moves:
-                code = f"update {code[0]} {code[1:]}" if code[0] == "-" else f"update + {code}"
+                code = f"change {code[0]} {code[1:]}" if code[0] == "-" else f"change + {code}"
         else:
             code = f"{self.code(expression, SUM - 1)} - param"
         self.moves += 1
         # Optax adds up what moves a parameter, and only then moves it.
-        self.code.names[line.target] = "(param + update)"
-        return [*before, f"update = {code}"]
+        self.code.names[line.target] = "(param + change)"
+        return [*before, f"change = {code}"]
 
     def text(self):
         """The module."""
@@ -180,7 +180,7 @@ class Transformation(Functional):
     def body(self):
         """The function that updates."""
         once = self.lines("iteration", shared=True)
-        names = ["update", *self.arrays]
+        names = ["change", *self.arrays]
         cast = ", ".join(f"{name}.astype(dtype)" for name in self.arrays)
         head = [
             f"def move({', '.join(['grad', 'param', *self.arrays])}):",
@@ -192,7 +192,7 @@ class Transformation(Functional):
                 "    if param.ndim != 2:",
                 f'        raise ValueError(f"{self.said.function} moves matrices, not {{param.shape}}")',
             ]
-        end = [f"    return update.astype(given){f', {cast}' if cast else ''}"]
+        end = [f"    return change.astype(given){f', {cast}' if cast else ''}"]
         own = self.lines("iteration")
         if self.rule.matrix and any(uses(name, own) for name in ("rows", "columns")):
             own.insert(0, "rows, columns = param.shape")
@@ -202,7 +202,7 @@ class Transformation(Functional):
             self.code.names[self.variable] = "param"
             first = [*head, *indented(self.lines("initialize")), *end]
             first[0] = first[0].replace("def move(", "def begin(")
-            first[-1] = first[-1].replace("update.astype(given)", "jnp.zeros_like(param, given)")
+            first[-1] = first[-1].replace("change.astype(given)", "jnp.zeros_like(param, given)")
             begin = [*first, ""]
         count = "state.count" if begin else "optax.safe_increment(state.count)"
         lines = [

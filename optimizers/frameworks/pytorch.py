@@ -224,7 +224,7 @@ class Class:
             "    super().add_param_group(param_group)",
             '    for param in self.param_groups[-1]["params"]:',
             "        if param.ndim != 2 or param.is_complex():",
-            f'            raise ValueError(f"{self.said.name} takes real matrices, not {{tuple(param.shape)}} {{param.dtype}}")',
+            f'            raise ValueError(f"{self.said.name} takes real matrices, not {{param.dtype}} {{[*param.shape]}}")',
         ]
 
     def step(self):
