@@ -19,6 +19,16 @@ from .optax import optax
 from .pytorch import pytorch
 
 
+def numpy(rule: Rule, said: About, variable: str | None = None) -> str:
+    """The rule as a module with a function `step`, which needs NumPy."""
+    return f"{said.head}\n{rule.python(variable)}"
+
+
+def javascript(rule: Rule, said: About, variable: str | None = None) -> str:
+    """The rule as an ES module with a function `step`, which imports nothing."""
+    return f"//{said.head.removeprefix('#')}\n{rule.javascript(variable)}"
+
+
 class Framework(NamedTuple):
     """One framework: what it is called, the ending of its files, its printer."""
 
@@ -32,6 +42,8 @@ FRAMEWORKS = {
     "optax": Framework("Optax", "py", optax),
     "keras": Framework("Keras", "py", keras),
     "mlx": Framework("MLX", "py", mlx),
+    "numpy": Framework("NumPy", "py", numpy),
+    "javascript": Framework("JavaScript", "js", javascript),
 }
 
 

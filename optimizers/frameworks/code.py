@@ -128,7 +128,8 @@ class Code:
             for argument in rest:
                 first = f"{self.functions[name]}({first}, {argument})"
             return first
-        return f"{self.functions[name]}({', '.join(arguments)})"
+        function = self.functions[name]
+        return (function if "{}" in function else f"{function}({{}})").format(", ".join(arguments))
 
     def helper(self, module, code):
         """Code that needs a module."""

@@ -12,7 +12,8 @@ FUNCTIONS = {
     "Abs": "ops.abs",
     "sign": "ops.sign",
     "clip": "ops.clip",
-    "norm": "ops.norm",
+    # In Keras 3.15 `ops.norm` of float64 is float32.
+    "norm": "ops.sqrt(ops.sum(ops.square({})))",
 }
 OPTIONS = {"lr": "learning_rate", "eps": "epsilon"}
 
