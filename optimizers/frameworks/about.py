@@ -3,8 +3,9 @@ r"""What a printed file says of itself, and the options that it takes.
 Example:
     >>> about("Adam").source
     'Kingma & Ba, arXiv 1412.6980, Algorithm 1.'
+    >>> from optimizers import rule_of
     >>> [option.symbol for option in options(rule_of("Adam"), about("Adam"))]
-    ['α', 'β₁, β₂', 'ε', 'λ']
+    ['α', '(β₁, β₂)', 'ε', 'λ']
 """
 
 import re
@@ -27,6 +28,7 @@ class About(NamedTuple):
         what: what it is, in a sentence.
         source: where the formula is from, in a line.
         made_from: the file with the formula.
+        licence: that of what is printed; empty for somebody's own formula.
         refusals: what is said of a bad value, by option, where the table of options says otherwise.
     """
 
@@ -34,12 +36,14 @@ class About(NamedTuple):
     what: str
     source: str
     made_from: str
+    licence: str = "MIT"
     refusals: Mapping[str, str] = {}
 
     @property
     def head(self) -> str:
         """The first line of a printed file."""
-        return f"# {self.name}, from {self.source} Made by {NAME} {VERSION}; MIT licence."
+        licence = f"; {self.licence} licence" if self.licence else ""
+        return f"# {self.name}, from {self.source} Made by {NAME} {VERSION}{licence}."
 
     @property
     def function(self) -> str:

@@ -1,5 +1,7 @@
 """A rule as lines that give names new values, for frameworks whose arrays are not written to."""
 
+import re
+
 import sympy
 
 from ..formula.expressions import clip
@@ -24,6 +26,7 @@ class Functional:
     """
 
     full: str  # the function that makes an array like another, of one number
+    printer: type[Code] = Code
 
     def __init__(self, rule, said, variable, functions, names, plain=SIZES):
         self.rule, self.said, self.variable = rule, said, variable
@@ -34,7 +37,7 @@ class Functional:
         self.arrays = [row.code for row in states if row.of]
         self.numbers = [row.code for row in states if not row.of]
         known = [row for row in rows if row.kind in plain and row.code != "lr"]
-        self.code = Code(rule, self.name_of, functions, known)
+        self.code = self.printer(rule, self.name_of, functions, known)
         if len(plain) > 1:
             self.code.plain |= self.computed_plainly()
         # Whether the lines before those of one parameter have been printed, which is done once.
@@ -165,7 +168,5 @@ def moved(line):
 
 def uses(name, code):
     """Whether a name stands in some lines as a word of its own."""
-    import re
-
     text = "\n".join(line for line in code if not line.lstrip().startswith("#"))
     return re.search(rf"(?<![\w.]){name}\b", text) is not None

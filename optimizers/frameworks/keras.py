@@ -1,8 +1,10 @@
 """Prints a rule as an optimizer of Keras 3."""
 
+import sympy
+
 from ..formula.rule import Rule
 from .about import About
-from .code import WIDTH, comment, fitted, indented, paragraph
+from .code import WIDTH, Code, comment, fitted, indented, paragraph
 from .functional import Functional, uses
 
 FUNCTIONS = {
@@ -32,10 +34,27 @@ def keras(rule: Rule, said: About, variable: str | None = None) -> str:
     return Class(rule, said, variable or rule.variables[0]).text()
 
 
+class Numbers(Code):
+    """Prints expressions; a plain number is cast before Keras compares it with an array."""
+
+    def call(self, expression):
+        if expression.func not in (sympy.Max, sympy.Min) or self.is_plain(expression):
+            return super().call(expression)
+        # The torch backend rounds it to float32.
+        parts = [
+            f"ops.cast({self(part)}, dtype)" if self.is_plain(part) else self(part)
+            for part in expression.args
+        ]
+        code = parts[0]
+        for part in parts[1:]:
+            code = f"{self.functions[expression.func.__name__]}({code}, {part})"
+        return code
+
+
 class Class(Functional):
     """One printed class."""
 
-    full = "ops.full_like"
+    full, printer = "ops.full_like", Numbers
 
     def __init__(self, rule, said, variable):
         names = {}
@@ -117,15 +136,18 @@ class Class(Functional):
         for keyword, kind, default, _ in self.keywords():
             lines.append(f"    {keyword}: {kind}{f' = {default}' if default else ''},")
         lines += [f'    name: str = "{self.said.function}",', "    **kwargs: Any,", ") -> None:"]
-        lines.append("    super().__init__(learning_rate=learning_rate, name=name, **kwargs)")
-        for keyword, *_ in self.keywords():
+        rate = "learning_rate" if any(option.name == "lr" for option in self.options) else "1.0"
+        lines.append(f"    super().__init__(learning_rate={rate}, name=name, **kwargs)")
+        for keyword, kind, *_ in self.keywords():
             if keyword == "weight_decay":
                 lines.append(
                     "    # Keras would decay by itself what is called `self.weight_decay`."
                 )
                 lines.append("    self.decay = weight_decay")
             elif keyword != "learning_rate":
-                lines.append(f"    self.{keyword} = {keyword}")
+                # What was saved comes back as a list.
+                value = f"tuple({keyword})" if kind.startswith("tuple") else keyword
+                lines.append(f"    self.{keyword} = {value}")
         return lines
 
     def build(self):

@@ -52,7 +52,11 @@ class Class(Functional):
         lines = [
             self.said.head,
             *(["import math"] if self.code.helpers else []),
-            "from collections.abc import Callable",
+            *(
+                ["from collections.abc import Callable"]
+                if "lr" in self.rule.hyperparameters
+                else []
+            ),
             "from typing import Any",
             "",
             "import mlx.core as mx",
