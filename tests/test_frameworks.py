@@ -1,8 +1,10 @@
 """Each formula is printed for each framework as one would write it by hand, one's own, too."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from optimizers.frameworks.command import main
 from tests import agreement
 from tests.contract import NAMES, every_optimizer
 from tests.printed import module_of
+
+from .conftest import ROOT
 
 PYTHON = [name for name, framework in FRAMEWORKS.items() if framework.ending == "py"]
 OWN = r"""# Sign of momentum
@@ -226,3 +230,24 @@ def test_a_check_takes_a_class_of_a_file(capsys, tmp_path):
 )
 def test_a_check_of_nothing_says_what_is_accepted(capsys, other, message):
     assert command(capsys, "adam", "--check", other)[0].startswith(message)
+
+
+@pytest.mark.every
+def test_the_worked_example_of_the_page_runs_as_printed(capsys, tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "own-formula.md").read_text(encoding="utf-8")
+    formula, arithmetic, console, refusal = re.findall(r"^```.*?\n(.*?)^```", page, re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    Path("sign_of_momentum.md").write_text(formula, encoding="utf-8")
+    Path("mine.py").write_text(command(capsys, "sign_of_momentum.md", "--as", "torch")[1], "utf-8")
+    assert arithmetic in Path("mine.py").read_text(encoding="utf-8")
+    # How far apart roundings are is the processor's.
+    rounding = re.compile(r"differ by \S+ at most")
+    for given in console.removeprefix("$ python -m optimizers.formula ").split(
+        "\n$ python -m optimizers.formula "
+    ):
+        line, _, shown = given.partition("\n")
+        assert rounding.sub("", command(capsys, *line.split())[1].strip()) == rounding.sub(
+            "", shown.strip()
+        )
+    Path("sign_of_momentum.md").write_text(formula.replace("1^t", "1^q"), encoding="utf-8")
+    assert command(capsys, "sign_of_momentum.md", "--as", "torch")[0].startswith(refusal.rstrip())
