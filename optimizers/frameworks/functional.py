@@ -26,7 +26,6 @@ class Functional:
     """
 
     full: str  # the function that makes an array like another, of one number
-    printer: type[Code] = Code
 
     def __init__(self, rule, said, variable, functions, names, plain=SIZES):
         self.rule, self.said, self.variable = rule, said, variable
@@ -37,7 +36,7 @@ class Functional:
         self.arrays = [row.code for row in states if row.of]
         self.numbers = [row.code for row in states if not row.of]
         known = [row for row in rows if row.kind in plain and row.code != "lr"]
-        self.code = self.printer(rule, self.name_of, functions, known)
+        self.code = Code(rule, self.name_of, functions, known)
         if len(plain) > 1:
             self.code.plain |= self.computed_plainly()
         # Whether the lines before those of one parameter have been printed, which is done once.

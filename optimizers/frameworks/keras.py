@@ -4,7 +4,7 @@ import sympy
 
 from ..formula.rule import Rule
 from .about import About
-from .code import WIDTH, Code, comment, fitted, indented, paragraph
+from .code import WIDTH, comment, fitted, indented, paragraph
 from .functional import Functional, uses
 
 FUNCTIONS = {
@@ -34,27 +34,10 @@ def keras(rule: Rule, said: About, variable: str | None = None) -> str:
     return Class(rule, said, variable or rule.variables[0]).text()
 
 
-class Numbers(Code):
-    """Prints expressions; a plain number is cast before Keras compares it with an array."""
-
-    def call(self, expression):
-        if expression.func not in (sympy.Max, sympy.Min) or self.is_plain(expression):
-            return super().call(expression)
-        # The torch backend rounds it to float32.
-        parts = [
-            f"ops.cast({self(part)}, dtype)" if self.is_plain(part) else self(part)
-            for part in expression.args
-        ]
-        code = parts[0]
-        for part in parts[1:]:
-            code = f"{self.functions[expression.func.__name__]}({code}, {part})"
-        return code
-
-
 class Class(Functional):
     """One printed class."""
 
-    full, printer = "ops.full_like", Numbers
+    full = "ops.full_like"
 
     def __init__(self, rule, said, variable):
         names = {}
@@ -112,6 +95,15 @@ class Class(Functional):
         """What the class says of itself."""
         said = self.said
         symbols = ", ".join(f"{symbol} is `{keyword}`" for keyword, *_, symbol in self.keywords())
+        notes = [
+            "The state has the dtype of its variable, as in Keras. All variables count the same"
+            " iterations, so that none has a late first gradient of its own. It descends: to climb,"
+            " negate the loss.",
+        ]
+        if any(line.expression.has(sympy.Max, sympy.Min) for line in self.iteration()):
+            notes.append(
+                "In float64 Keras 3.15 takes a maximum in float32, unless its backend is JAX."
+            )
         return [
             *paragraph(f'"""{said.what}', 4),
             "",
@@ -121,12 +113,7 @@ class Class(Functional):
                 4,
             ),
             "",
-            *paragraph(
-                "The state has the dtype of its variable, as in Keras. All variables count the same"
-                " iterations, so that none has a late first gradient of its own. It descends: to climb,"
-                " negate the loss.",
-                4,
-            ),
+            *paragraph(" ".join(notes), 4),
             '"""',
         ]
 
