@@ -240,7 +240,7 @@ class Class:
             "    for group in self.param_groups:",
             '        for param in group["params"]:',
             "            if param.grad is not None:",
-            "                self.update(param, group)",
+            "                self.update(param, param.grad, group)",
             "    return loss",
         ]
 
@@ -265,14 +265,14 @@ class Class:
                 values = ", ".join(f'group["{name}"]' for name in names)
                 head.append(f"{', '.join(names)} = {values}")
         lines = [
-            "def update(self, original: Tensor, group: dict[str, Any]) -> None:",
+            "def update(self, original: Tensor, grad: Tensor, group: dict[str, Any]) -> None:",
             '    """Move one parameter in place."""',
-            "    if original.grad.layout is not torch.strided:",
+            "    if grad.layout is not torch.strided:",
             f'        raise RuntimeError("{self.said.name} does not support sparse gradients")',
             *indented(head),
             "    state, dtype = self.state[original], torch.promote_types(original.dtype, torch.float32)",
             "    param = real(original.to(dtype))",
-            "    grad = real(original.grad.to(dtype).resolve_conj())",
+            "    grad = real(grad.to(dtype).resolve_conj())",
             '    if group["maximize"]:',
             "        grad = -grad",
             *indented(begin),
@@ -320,7 +320,7 @@ class Class:
         target, value = f'state["{row.code}"]', line.expression
         if not row.of:
             return [
-                f'{target} = torch.tensor({self.code(value)}, dtype=dtype.to_real(), device="cpu")'
+                f'{target} = torch.tensor({self.code(value)}, dtype=param.dtype, device="cpu")'
             ]
         if not self.reads_array(value):
             number = self.code(value)
