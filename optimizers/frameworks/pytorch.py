@@ -319,9 +319,7 @@ class Class:
         """The first value of a state with the shape of the parameter."""
         target, value = f'state["{row.code}"]', line.expression
         if not row.of:
-            return [
-                f'{target} = torch.tensor({self.code(value)}, dtype=param.dtype, device="cpu")'
-            ]
+            return [f'{target} = torch.tensor({self.code(value)}, dtype=param.dtype, device="cpu")']
         if not self.reads_array(value):
             number = self.code(value)
             if number == "0":
