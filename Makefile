@@ -12,7 +12,7 @@ INSTALL := python -m pip install --quiet --no-compile --constraint constraints.t
 PYTEST := python -m pytest $(if $(FULL),--full)
 FIRST := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants ecosystem bench bench-site experiment audit audit-deps screenshots setup pages dist pins
+.PHONY: serve build test new snippets mutants ecosystem frameworks bench bench-site experiment audit audit-deps screenshots setup pages dist pins
 # Two installations at once into one environment would break it.
 .NOTPARALLEL:
 
@@ -48,6 +48,11 @@ mutants: setup
 ecosystem: .venv/test
 	$(INSTALL) '.[ecosystem]'
 	python -m pytest --numprocesses auto --dist worksteal tests/test_ecosystem.py
+
+# Tries what is printed for other frameworks in these; installs them, about 400 MB.
+frameworks: .venv/test
+	$(INSTALL) '.[frameworks]'
+	$(PYTEST) --numprocesses auto --dist worksteal tests/test_frameworks.py $(wildcard tests/test_printed_*.py)
 
 # Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
 bench: setup

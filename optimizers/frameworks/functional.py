@@ -1,0 +1,171 @@
+"""A rule as lines that give names new values, for frameworks whose arrays are not written to."""
+
+import re
+
+import sympy
+
+from ..formula.expressions import clip
+from ..formula.printers import any_array
+from .about import options
+from .code import SUM, Code, comment, indented, is_symmetric
+
+# What is a plain number of Python wherever it is printed.
+SIZES = ("size",)
+
+
+class Functional:
+    """The lines of a rule in one framework.
+
+    Args:
+        rule: the rule.
+        said: what the file says of itself.
+        variable: whose lines, one of `rule.variables`.
+        functions: the framework's functions, as `Code` takes them.
+        names: the names in the code of options, where they have others: by `betas[0]` or `lr`.
+        plain: the kinds of symbols that are plain numbers of Python.
+    """
+
+    full: str  # the function that makes an array like another, of one number
+
+    def __init__(self, rule, said, variable, functions, names, plain=SIZES):
+        self.rule, self.said, self.variable = rule, said, variable
+        self.renamed = names
+        self.options = options(rule, said)
+        rows = rule.symbols.values()
+        states = [row for row in rows if row.kind == "state" and row.of in (variable, "")]
+        self.arrays = [row.code for row in states if row.of]
+        self.numbers = [row.code for row in states if not row.of]
+        known = [row for row in rows if row.kind in plain and row.code != "lr"]
+        self.code = Code(rule, self.name_of, functions, known)
+        if len(plain) > 1:
+            self.code.plain |= self.computed_plainly()
+        # Whether the lines before those of one parameter have been printed, which is done once.
+        self.shared = {line.target for line in self.iteration() if self.is_shared(line)}
+
+    def name_of(self, row):
+        """The name in the code of a row of the symbols."""
+        if row.code in self.renamed:
+            return self.renamed[row.code]
+        option, _, index = row.code.rstrip("]").partition("[")
+        if index:
+            return f"{option[:-1]}{int(index) + 1}"
+        return "step" if row.kind == "iteration" else self.renamed.get(option, option)
+
+    def iteration(self):
+        """The lines of an iteration."""
+        return self.rule.lines(self.variable, "iteration")
+
+    def computed_plainly(self):
+        """The numbers that are computed from plain numbers alone."""
+        found = set()
+        for line in self.iteration():
+            if not self.rule.symbols[line.target].of and set(line.reads) <= self.code.plain | found:
+                found.add(line.target)
+        return found
+
+    def is_shared(self, line):
+        """Whether a line computes a number without an array, the same for all parameters."""
+        rows = self.rule.symbols
+        return not rows[line.target].of and not any(rows[name].of for name in line.reads)
+
+    def assignment(self, line):
+        """The code of one line."""
+        before, expression = self.parted(line.expression)
+        row, code = self.rule.symbols[line.target], self.code(expression, SUM - 1)
+        if row.of and row.kind == "state" and not any_array(self.rule, expression):
+            code = f"{self.full}(param, {code})"
+        return [*before, f"{self.name_of(row)} = {code}"]
+
+    def parted(self, expression):
+        """Lines that name parts of an expression, and the expression with these names in it.
+
+        Such parts are the bound of a clip, and what is raised to a power that is computed.
+        """
+        for part in sympy.preorder_traversal(expression):
+            if part.func is clip and is_symmetric(part) and not part.args[2].is_Symbol:
+                name, value = sympy.Symbol("bound"), part.args[2]
+                named = clip(part.args[0], sympy.Mul(-1, name, evaluate=False), name)
+            elif (
+                part.is_Pow
+                and part.exp.is_Symbol
+                and not part.base.is_Atom
+                and any_array(self.rule, part)
+            ):
+                name, value = sympy.Symbol("scale"), part.base
+                named = sympy.Pow(name, part.exp, evaluate=False)
+            else:
+                continue
+            before = [f"{name} = {self.code(value, SUM - 1)}"]
+            return before, with_part(expression, part, named)
+        return [], expression
+
+    def lines(self, section, shared=False):
+        """The lines of a section with the formula's lines above them.
+
+        Args:
+            section: "initialize" or "iteration".
+            shared: whether to print those that are the same for all parameters, or the others.
+        """
+        found = []
+        for repeat, statements in self.rule.blocks(self.variable, section):
+            block = []
+            for line in statements:
+                if (line.target in self.shared) == shared and not self.is_number(line, section):
+                    block += [comment(line.latex), *self.assignment(line)]
+            if repeat and block:
+                block = [f"for _ in range({self.code(repeat.times)}):", *indented(block)]
+            found += block
+        return found
+
+    def is_number(self, line, section):
+        """Whether a line is the first value of a state that is one number."""
+        return section == "initialize" and not self.rule.symbols[line.target].of
+
+    def first_values(self):
+        """The lines of Initialize and, by state, the code of its first value."""
+        found = {}
+        for line in self.rule.lines(self.variable, "initialize"):
+            row = self.rule.symbols[line.target]
+            if row.kind == "state":
+                found[row.code] = (line, self.code(line.expression))
+        return found
+
+    def reads_param(self, section="iteration"):
+        """Whether a line reads the parameter, other than to move it."""
+        for line in self.rule.lines(self.variable, section):
+            for name in line.reads:
+                if self.rule.symbols[name].kind == "parameter" and not (
+                    name == line.target and moved(line)
+                ):
+                    return True
+                if self.rule.symbols[name].kind == "size":
+                    return True
+        return False
+
+
+def with_part(expression, part, other):
+    """An expression with another part in the place of one; SymPy's own would evaluate it."""
+    if expression == part:
+        return other
+    if not expression.has(part):
+        return expression
+    parts = [with_part(one, part, other) for one in expression.args]
+    evaluated = (
+        {} if isinstance(expression, sympy.core.function.AppliedUndef) else {"evaluate": False}
+    )
+    return expression.func(*parts, **evaluated)
+
+
+def moved(line):
+    """What a line adds to the parameter, as the parts of a sum; None if it does something else."""
+    own = sympy.Symbol(line.target)
+    parts = line.expression.args if line.expression.is_Add else ()
+    nested = parts and parts[0].is_Add
+    first, *rest = (*parts[0].args, *parts[1:]) if nested else (parts or (None,))
+    return rest if first == own and rest else None
+
+
+def uses(name, code):
+    """Whether a name stands in some lines as a word of its own."""
+    text = "\n".join(line for line in code if not line.lstrip().startswith("#"))
+    return re.search(rf"(?<![\w.]){name}\b", text) is not None
