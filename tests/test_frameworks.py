@@ -264,11 +264,12 @@ def test_a_check_takes_a_class_of_a_file(capsys, tmp_path):
 
 
 @pytest.mark.every
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras gives some
 @pytest.mark.parametrize(
     ("framework", "formula", "other", "equal"),
     [
         ("jax", "adam", "optax:adam", True),
-        ("keras", "momentum", "keras:SGD", True),
+        ("keras", "lion", "keras:Lion", True),
         ("keras", "adam", "keras:Adam", False),  # its ε stands elsewhere, its decay is another
         ("mlx", "adamw", "mlx:AdamW", False),  # it corrects no bias unless it is told to
         ("mlx", "lion", "mlx:Lion", True),
@@ -280,6 +281,7 @@ def test_a_check_takes_the_optimizers_of_other_frameworks(capsys, framework, for
     assert (status, text.startswith("equal: ")) == (0 if equal else 1, equal), text
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("framework", ["keras", "mlx"])
 def test_a_check_takes_what_is_printed_for_other_frameworks(capsys, framework, tmp_path):
     pytest.importorskip(framework, reason=MISSING.format(framework))

@@ -136,8 +136,9 @@ class Lines(Values):
 
     def overwritten(self, target, name, expression):
         """The code of a line that gives a kept array a new value."""
-        if expression.func in BOUNDS and all(map(self.reads_array, expression.args)):
-            first, second = (self.operand_in_place(part, target) for part in expression.args)
+        parts = expression.args
+        if expression.func in BOUNDS and len(parts) == 2 and all(map(self.reads_array, parts)):
+            first, second = (self.operand_in_place(part, target) for part in parts)
             return [f"{FUNCTIONS[expression.func.__name__]}({first}, {second}, out={name})"]
         return [f"{name}.copy_({self.array(expression).code})"]
 
