@@ -44,7 +44,7 @@ class Sums:
     def __init__(self, rule, variable, names, flags):
         self.rule, self.variable, self.names, self.flags = rule, variable, names, flags
         self.arrays = {latex for latex, row in rule.symbols.items() if row.of}
-        self.waiting: dict = {}  # the terms of each value that waits
+        self.waiting = {}  # the terms of each value that waits
 
     def reads_array(self, expression):
         """Whether an expression has the shape of the parameter."""
@@ -76,7 +76,7 @@ class Sums:
         for factor in filter(self.reads_array, above):
             waiting = self.waiting.get(getattr(factor, "name", None), ())
             if len(waiting) == 1:
-                term = multiplied(term, waiting[0])
+                term = times(term, waiting[0])
             elif isinstance(factor, matmul):
                 scales, parts = zip(*map(self.scaled, factor.args), strict=True)
                 term.above.extend(number for scale in scales for number in scale)
@@ -89,7 +89,7 @@ class Sums:
             inner = self.waiting.get(getattr(array, "name", None), ())
             if array.is_Add or inner:
                 around = term._replace(arrays=[])
-                return [multiplied(around, part) for part in inner or self.terms(array)]
+                return [times(around, part) for part in inner or self.terms(array)]
         return [term]
 
     def scaled(self, part):
@@ -171,7 +171,7 @@ def is_call(expression):
     )
 
 
-def multiplied(first, second):
+def times(first, second):
     """The product of two terms."""
     lists = (one + other for one, other in zip(first[1:], second[1:], strict=True))
     return Term(first.minus != second.minus, *lists)

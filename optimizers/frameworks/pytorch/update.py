@@ -62,7 +62,7 @@ def begin(lines):
     counted = rule.initialize_reads_gradient
     count = "ones" if counted else "zeros"
     body = [f'state["step"] = torch.{count}((), dtype=torch.float32, device="cpu")']
-    values: list = []
+    values = []
     for line in rule.lines(lines.variable, "initialize"):
         if rule.symbols[line.target].kind == "state":
             values.append(line)
