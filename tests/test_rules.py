@@ -8,10 +8,11 @@ import pytest
 
 from docs_ext.directives import worked_numbers
 from docs_ext.locate import PageError
-from docs_ext.markdown.formulas import render
+from docs_ext.markdown.formulas import names_of, render
 from docs_ext.markdown.symbol_marks import mark_symbols
 from docs_ext.names import names_on, slug
 from optimizers import OPTIMIZERS, rule_of
+from optimizers.formula import read
 
 from .conftest import ROOT
 
@@ -41,6 +42,21 @@ def test_the_formula_in_the_browser_is_the_formula_that_was_read(site, name):
     shown = [one for one in latex(tab(site, PAGE[name], "formula", name)) if "=" in one]
     read = [one.latex for one in rule_of(name).statements]
     assert shown[: len(read)] == read
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_page_knows_what_the_code_calls_each_symbol_of_a_formula(name):
+    symbols = rule_of(name).symbols.values()
+    names = {one.code.partition("[")[0] for one in symbols if one.kind != "size"}
+    assert names <= set(names_of([name]))
+
+
+def test_worked_numbers_give_a_rule_the_options_that_it_has(monkeypatch):
+    rule = read(r"On iteration $t$: $W := W - \alpha dW$", path="page.md", defaults={"lr": 0.01})
+    monkeypatch.setattr(worked_numbers, "known_rule", lambda md, name: rule)
+    lines = worked_numbers.worked_numbers(None, "Plain", [])
+    assert lines[0].endswith("; `lr` = 0.1.")
+    assert "weight_decay" in worked_numbers.OPTIONS
 
 
 def entries(number: str) -> list[float]:
