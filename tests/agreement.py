@@ -137,7 +137,7 @@ def reference(step, setting, grads):
 
 
 def allowance(params):
-    """By how much each of some successive parameters may be off: they add up what they have been."""
+    """By how much each of some successive parameters may be off; roundings add up in them."""
     return TOLERANCE * np.maximum.accumulate(np.abs(params))
 
 
@@ -253,9 +253,9 @@ def kernel_complaint(name, setting, rule, found):
         [
             f"{name} {setting}: the kernel parts from the formula that it is printed from, {found}",
             *places(FORMULA, name, rule, rule.variables[0], found),
-            "optimizers/formula/loop.py and optimizers/_kernels make the kernel of these lines; see "
-            f"it by print(printed(rule_of({name!r}), 'float64')) from optimizers._kernels.printing, "
-            "and mend them, or write the lines another way",
+            "optimizers/formula/loop.py and optimizers/_kernels make the kernel of these lines: mend "
+            "them, or write the lines another way; print(printed(rule_of("
+            f"{name!r}), 'float64')), from optimizers._kernels.printing, shows the kernel",
         ]
     )
 

@@ -14,6 +14,7 @@ from docs_ext.names import names_on, slug
 from optimizers import OPTIMIZERS, rule_of
 from optimizers.formula import read
 
+from . import cases
 from .conftest import ROOT
 
 PAGE = {name: page.stem for page in (ROOT / "docs").glob("*.md") for name in names_on(page)}
@@ -82,11 +83,9 @@ def test_worked_numbers_are_those_of_the_numpy_step(site, name):
     assert (table["dW"][0] is not None) == rule_of(name).initialize_reads_gradient
     codes = {one.latex: one.code for one in rule_of(name).symbols.values()}
     param, gradients = worked_numbers.start(rule_of(name))
-    state, history = {}, []
+    state, history, options = {}, [], cases.having(name, **worked_numbers.OPTIONS)
     for grad in gradients[: worked_numbers.shown_gradients(rule_of(name))]:
-        param, state = OPTIMIZERS[name].step(
-            np.asarray(param), grad, state, **worked_numbers.OPTIONS
-        )
+        param, state = OPTIMIZERS[name].step(np.asarray(param), grad, state, **options)
         history.append({"param": param, **state})
     checked = 0
     for symbol, numbers in table.items():
