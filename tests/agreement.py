@@ -253,9 +253,9 @@ def kernel_complaint(name, setting, rule, found):
         [
             f"{name} {setting}: the kernel parts from the formula that it is printed from, {found}",
             *places(FORMULA, name, rule, rule.variables[0], found),
-            "optimizers/formula/loop.py and optimizers/_kernels make the kernel of these lines: mend "
-            "them, or write the lines another way; print(printed(rule_of("
-            f"{name!r}), 'float64')), from optimizers._kernels.printing, shows the kernel",
+            "optimizers/formula/loop.py and optimizers/_kernels make the kernel of these lines: "
+            "mend them, or write the lines another way; what they make is shown by "
+            f"optimizers._kernels.printing.printed(optimizers.rule_of({name!r}), 'float64')",
         ]
     )
 

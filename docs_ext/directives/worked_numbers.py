@@ -16,8 +16,8 @@ BAR = (
     '<button type="button" aria-label="Back">‹</button>'
     '<button type="button" aria-label="Forward">›</button><span role="status"></span>'
 )
-# The run that the tables of worked numbers show, with those of the options that a rule has; decay is
-# on, so that its lines are not idle.
+# The run that the tables of worked numbers show, with those of the options that the rule has; decay
+# is on, so that its lines are not idle.
 START, GRADIENTS, OPTIONS = 1.0, (0.5, -0.2, 0.4, 0.1), {"lr": 0.1, "weight_decay": 0.1}
 # Where a weight is a matrix, each of these numbers is multiplied by this one or its transpose.
 MATRIX = np.array([[1.0, 0.5], [-0.5, 0.25]])
