@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -199,23 +198,26 @@ def open_page(browser, address):
 def convert():
     """Convert Markdown as the site does: to HTML, to elements, or to a table of contents.
 
-    With the path of its page, errors name its lines.
+    With the path of its page it is converted as that page, to HTML, and errors name its lines.
     """
     import xml.etree.ElementTree as etree
 
     from markdown import Markdown
-    from markdown.treeprocessors import Treeprocessor
     from mkdocs.config import load_config
+    from mkdocs.structure.files import get_files
+    from mkdocs.structure.pages import Page
 
     config = load_config(str(ROOT / "mkdocs.yml"))
+    files = get_files(config)
 
     def convert(text: str, tree: bool = False, toc: bool = False, path: Path | None = None):
-        md = Markdown(extensions=config.markdown_extensions, extension_configs=config.mdx_configs)
         if path:
-            # MkDocs tells extensions by this name which page it converts.
-            of_page = Treeprocessor(md)
-            of_page.file = SimpleNamespace(abs_src_path=str(path), page=SimpleNamespace())
-            md.treeprocessors.register(of_page, "relpath", 0)
+            file = files.get_file_from_path(path.relative_to(config.docs_dir).as_posix())
+            page = Page(None, file, config)
+            page.markdown = text
+            page.render(config, files)
+            return page.content
+        md = Markdown(extensions=config.markdown_extensions, extension_configs=config.mdx_configs)
         html = md.convert(text)
         if not tree:
             return md.toc_tokens if toc else html
