@@ -17,7 +17,7 @@ from optimizers.frameworks.about import about
 from optimizers.frameworks.command import main
 from tests import agreement
 from tests.contract import NAMES, every_optimizer
-from tests.printed import module_of
+from tests.printed import MISSING, module_of
 
 from .conftest import ROOT
 
@@ -32,6 +32,30 @@ $V_{dw} = \beta_1 V_{dw} + (1 - \beta_1) dW$
 
 $W := W - \alpha \operatorname{sign}(V_{dw} / (1 - \beta_1^t))$
 """
+# Lines that want the same memory, or a temporary of the same name, more than once.
+NEEDED_AGAIN = {
+    "two quotients": r"""
+        $W := W - \alpha \frac{V_{dw}}{\sqrt{dW^2 + \epsilon}} - \lambda \frac{dW}{W^2 + \epsilon}$
+    """,
+    "two clips": r"""
+        $W := W - \operatorname{clip}(V_{dw}, -2 \alpha, 2 \alpha)
+        - \operatorname{clip}(dW, -3 \alpha, 3 \alpha)$
+    """,
+    "two signs": r"$W := W - \alpha \operatorname{sign}(V_{dw} + W) \operatorname{sign}(dW - W)$",
+    "two powers": r"""
+        $W := W - \alpha (V_{dw}^2 + \epsilon)^{c} - \lambda (V_{dw}^2 + \epsilon)^{c} dW$
+    """,
+    "an old value and a new one": r"""
+        $V_{dw}^{\text{corrected}} = V_{dw} / \beta_1$ and $V_{dw} = \beta_1 V_{dw} + dW$ and
+        $W := W - \alpha V_{dw}^{\text{corrected}} - \alpha V_{dw}$
+    """,
+    "a number": r"$W := W - \alpha V_{dw} + \lambda$",
+    "a repetition": r"""
+        $X = V_{dw} + dW$ and $A = X X^\top$ and repeat $2$ times: $X := A X - \lambda X$
+
+        $W := W - \alpha X$
+    """,
+}
 # A class that is what the formula above says.
 SAME = """
 import torch
@@ -170,6 +194,27 @@ def test_somebodys_own_class_runs_as_the_formula_does(capsys, tmp_path):
 
 
 @pytest.mark.every
+@pytest.mark.parametrize("of", NEEDED_AGAIN)
+def test_what_a_line_needs_again_is_not_written_to(of, capsys, tmp_path):
+    path = tmp_path / "mine.md"
+    first = "Initialize: $V_{dw} = 0$\n\nOn iteration $t$: $V_{dw} = V_{dw} + dW$\n\n"
+    path.write_text(first + NEEDED_AGAIN[of], encoding="utf-8")
+    module: dict = {}
+    exec(command(capsys, path, "--as", "torch")[1], module)
+    rule = read(path.read_text(encoding="utf-8"))
+    options = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.03, "clip_exp": 0.25}
+    options = {name: options[name] for name in rule.hyperparameters}
+    grads = np.random.default_rng(0).standard_normal((20, 3, 2))
+
+    def make(params, fused, **given):
+        return module["Mine"](params, **given)
+
+    seen = agreement.run_class(make, options, grads)
+    found = agreement.disagreement(seen, agreement.run_step(rule.step, options, grads))
+    assert found is None, found
+
+
+@pytest.mark.every
 def test_what_cannot_be_read_is_refused_with_its_place_and_a_remedy(capsys, tmp_path):
     path = tmp_path / "mine.md"
     path.write_text(OWN.replace(r"- \beta_1^t", r"- \beta_1^q"), encoding="utf-8")
@@ -216,6 +261,45 @@ def test_a_check_takes_a_class_of_a_file(capsys, tmp_path):
         path.write_text(command(capsys, name, "--as", "torch")[1], encoding="utf-8")
         cls = about(next(known for known in NAMES if known.lower() == name)).name
         assert command(capsys, name, "--check", f"{path}:{cls}")[1].startswith("equal: ")
+
+
+@pytest.mark.every
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras gives some
+@pytest.mark.parametrize(
+    ("framework", "formula", "other", "equal"),
+    [
+        ("jax", "adam", "optax:adam", True),
+        ("keras", "lion", "keras:Lion", True),
+        ("keras", "adam", "keras:Adam", False),  # its ε stands elsewhere, its decay is another
+        ("mlx", "adamw", "mlx:AdamW", False),  # it corrects no bias unless it is told to
+        ("mlx", "lion", "mlx:Lion", True),
+    ],
+)
+def test_a_check_takes_the_optimizers_of_other_frameworks(capsys, framework, formula, other, equal):
+    pytest.importorskip(framework, reason=MISSING.format(framework))
+    status, text = command(capsys, formula, "--check", other)
+    assert (status, text.startswith("equal: ")) == (0 if equal else 1, equal), text
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("framework", ["keras", "mlx"])
+def test_a_check_takes_what_is_printed_for_other_frameworks(capsys, framework, tmp_path):
+    pytest.importorskip(framework, reason=MISSING.format(framework))
+    path = tmp_path / "adopt.py"
+    path.write_text(command(capsys, "adopt", "--as", framework)[1], encoding="utf-8")
+    status, text = command(capsys, "adopt", "--check", f"{path}:ADOPT")
+    assert (status, text[:7]) == (0, "equal: ")
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("other", ["optax:adam", "keras:Adam", "mlx:Adam"])
+def test_a_framework_that_is_missing_is_named_with_the_extra(capsys, other, monkeypatch):
+    framework = other.partition(":")[0]
+    monkeypatch.setitem(sys.modules, framework, None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, f"{framework}.optimizers", raising=False)
+    message = command(capsys, "adam", "--check", other)[0]
+    said = f"{other}: no module '{framework}'; the extra `frameworks` installs it; accepted: "
+    assert message.startswith(said)
 
 
 @pytest.mark.every

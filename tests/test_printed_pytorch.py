@@ -20,6 +20,8 @@ from tests import test_contract_tensors as tensors
 from tests.contract import NAMES, copies, every_optimizer, feed, same, weights
 from tests.printed import module_of
 
+# Each test has run with the package's class of the same formula, too.
+pytestmark = pytest.mark.few(3)
 # What the package's classes promise and the printed ones do not.
 BIT = "it rounds in an order of its own: to 1e-12 below, here to the last bit"
 CHECKED = "as with torch.optim's classes, nothing checks a state before it is loaded"

@@ -129,6 +129,17 @@ def options(rule: Rule, said: About) -> list[PrintedOption]:
     return sorted(found, key=lambda option: bool(option.default))
 
 
+def element(code: str) -> str:
+    """The name of one number of an option that is several.
+
+    Example:
+        >>> element("betas[0]")
+        'beta1'
+    """
+    option, _, index = code.rstrip("]").partition("[")
+    return f"{option[:-1]}{int(index) + 1}"
+
+
 def annotation_of(default: Any, kind: str, length: int, option, rule: Rule, rows) -> str:
     """The type of an option, as code."""
     if length:

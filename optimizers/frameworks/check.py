@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,15 @@ from ..formula.rule import Rule
 STEPS = 200
 # Roundings in another order stay far below it, and another formula far above.
 TOLERANCE = 1e-10
-ACCEPTED = "accepted: torch.optim.Adam, optax:adam, or mine.py:Mine for a class in a file"
+ACCEPTED = "accepted: torch.optim.Adam, optax:adam, keras:Adam, mlx:Adam, or mine.py:Mine for a class in a file"
+# Where the optimizers of a framework stand, if not in its first module.
+MODULES = {"keras": "keras.optimizers", "mlx": "mlx.optimizers"}
 RATES = (0.8, 0.95)
 # Values with which differences show, where both take the option: ε at its default hides its place.
 TELLING = {"lr": 0.01, "eps": 1e-3, "weight_decay": 0.1, "betas": RATES, "momentum": 0.8}
-# What Optax and others call the options.
+# MLX keeps the learning rate in float32, which holds this one.
+HELD = {"lr": 2**-6}
+# What the frameworks call the options.
 KEYWORDS = {
     "lr": ("lr", "learning_rate"),
     "eps": ("eps", "epsilon"),
@@ -36,8 +41,9 @@ def check(rule: Rule, other: str) -> tuple[bool, str]:
 
     Args:
         rule: the rule.
-        other: a class of torch's kind by its full name, `optax:` and the name of a function, or a
-            file, a colon and the name of a class or function in it.
+        other: a class of torch's kind by its full name; `optax:` and the name of a function;
+            `keras:` or `mlx:` and the name of a class; a file, a colon and the name of a class or
+            function in it.
 
     Returns:
         Whether they are equal, and a message: with which options, and, if they part, at which line
@@ -57,9 +63,9 @@ def check(rule: Rule, other: str) -> tuple[bool, str]:
     random = np.random.default_rng(0)
     start = random.standard_normal(shape)
     grads = random.standard_normal((STEPS, *shape)) ** 3
-    of_torch = isinstance(make, type) and issubclass(make, torch.optim.Optimizer)
-    given, hyper = chosen(rule, make)
-    theirs = (run_torch if of_torch else run_optax)(make, given, start, grads)
+    run = runner(make)
+    given, hyper = chosen(rule, make, TELLING | (HELD if run is run_mlx else {}))
+    theirs = run(make, given, start, grads)
     param: Any = start
     state: dict[str, Any] = {}
     ours: list[dict[str, Any]] = []
@@ -92,6 +98,8 @@ def loaded(other: str) -> Callable:
         place, _, name = other.rpartition(".")
     if not place or not name:
         raise ValueError(f"{other!r} names no optimizer; {ACCEPTED}")
+    # Keras reads it when it is imported, and would else take TensorFlow, which we do not install.
+    os.environ.setdefault("KERAS_BACKEND", "jax")
     if place.endswith(".py"):
         if not Path(place).exists():
             raise ValueError(f"{place}: no such file; {ACCEPTED}")
@@ -103,16 +111,27 @@ def loaded(other: str) -> Callable:
         spec.loader.exec_module(module)
     else:
         try:
-            module = importlib.import_module(place)
+            module = importlib.import_module(MODULES.get(place, place))
         except ModuleNotFoundError as error:
-            extra = "; the extra `frameworks` installs it" if error.name in ("jax", "optax") else ""
-            raise ImportError(f"{other}: no module {error.name!r}{extra}; {ACCEPTED}") from None
+            missing = str(error.name).partition(".")[0]
+            ours = missing in ("jax", "optax", "keras", "mlx")
+            extra = "; the extra `frameworks` installs it" if ours else ""
+            raise ImportError(f"{other}: no module {missing!r}{extra}; {ACCEPTED}") from None
     if not callable(make := getattr(module, name, None)):
         raise ValueError(f"{place} has no class or function {name!r}; {ACCEPTED}")
     return make
 
 
-def chosen(rule: Rule, make: Callable) -> tuple[dict[str, Any], dict[str, Any]]:
+def runner(make: Callable) -> Callable:
+    """The function that runs an optimizer, by what its framework asks of a class."""
+    if isinstance(make, type) and issubclass(make, torch.optim.Optimizer):
+        return run_torch
+    if hasattr(make, "update_step"):
+        return run_keras
+    return run_mlx if hasattr(make, "apply_single") else run_optax
+
+
+def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options for the optimizer, by its names, and those for the rule."""
     known = inspect.signature(make).parameters
     given: dict[str, Any] = {}
@@ -125,7 +144,7 @@ def chosen(rule: Rule, make: Callable) -> tuple[dict[str, Any], dict[str, Any]]:
         pair = [keyword(f"{name}[{place}]") for place in range(2)] if name == "betas" else []
         if name in known or keyword(name):
             own = name if name in known else keyword(name)
-            value = TELLING.get(name, rule.defaults.get(name, known[own].default))
+            value = telling.get(name, rule.defaults.get(name, known[own].default))
             given[own] = hyper[name] = value
         elif all(pair) and pair:
             hyper[name] = RATES
@@ -165,7 +184,7 @@ def run_optax(make, given, start, grads):
 
     transformation = make(**given)
     if not hasattr(transformation, "update") or not hasattr(transformation, "init"):
-        raise ValueError(f"{make.__name__} is neither of torch's kind nor of Optax's; {ACCEPTED}")
+        raise ValueError(f"{make.__name__} is an optimizer of no known framework; {ACCEPTED}")
     with jax.enable_x64(True):
         param, seen = jax.numpy.asarray(start), []
         state, update = transformation.init(param), jax.jit(transformation.update)
@@ -173,6 +192,44 @@ def run_optax(make, given, start, grads):
             change, state = update(jax.numpy.asarray(grad), state, param)
             param = param + change
             seen.append({"param": np.asarray(param)})
+    return seen
+
+
+def run_keras(make, given, start, grads):
+    """The parameter, and nothing else, of an optimizer of Keras' after each step."""
+    import keras
+
+    surroundings, seen = torch.no_grad(), []
+    if keras.backend.backend() == "jax":
+        import jax
+
+        surroundings = jax.enable_x64(True)
+    floatx = keras.config.floatx()
+    keras.config.set_floatx("float64")  # the learning rate has this dtype
+    try:
+        with surroundings:
+            param, optimizer = keras.Variable(start), make(**given)
+            optimizer.build([param])
+            for grad in grads:
+                optimizer.apply([keras.ops.convert_to_tensor(grad)], [param])
+                seen.append({"param": keras.ops.convert_to_numpy(param).copy()})
+    finally:
+        keras.config.set_floatx(floatx)
+    return seen
+
+
+def run_mlx(make, given, start, grads):
+    """The parameter and the state of an optimizer of MLX's after each step."""
+    from mlx import core as mx
+
+    optimizer, seen = make(**given), []
+    with mx.stream(mx.cpu):  # only there has MLX float64
+        params = {"param": mx.array(start, dtype=mx.float64)}
+        for grad in grads:
+            params = optimizer.apply_gradients({"param": mx.array(grad, dtype=mx.float64)}, params)
+            mx.eval(params, optimizer.state)
+            state = {key: np.array(value) for key, value in optimizer.state["param"].items()}
+            seen.append({**state, "param": np.array(params["param"])})
     return seen
 
 

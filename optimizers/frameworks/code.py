@@ -284,3 +284,20 @@ def paragraph(text, indent):
     return textwrap.wrap(
         " ".join(text.split()), WIDTH - indent, break_on_hyphens=False, break_long_words=False
     )
+
+
+def said_of(said, symbols):
+    """The first lines of a docstring: what it is, its source, and what the formula calls the options."""
+    made = f"Made from the formula in {said.made_from}, whose lines are the comments: {symbols}."
+    return [
+        *paragraph(f'"""{said.what}', 4),
+        "",
+        *paragraph(f"Source: {said.source}", 4),
+        *paragraph(made, 4),
+    ]
+
+
+def uses(name, code):
+    """Whether a name stands in some lines as a word of its own, outside of comments and strings."""
+    text = "\n".join(line for line in code if not line.lstrip().startswith("#"))
+    return re.search(rf'(?<![\w."]){name}\b(?!")', text) is not None

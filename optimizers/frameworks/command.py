@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int | str:
     what.add_argument(
         "--check",
         metavar="OPTIMIZER",
-        help="run both for 200 steps: torch.optim.Adam, optax:adam, or a class of a file, mine.py:Mine",
+        help="run both for 200 steps: torch.optim.Adam, optax:adam, keras:Adam, mlx:Adam, or a class of a file, mine.py:Mine",
     )
     given = parser.parse_args(arguments)
     try:

@@ -1,12 +1,10 @@
 """A rule as lines that give names new values, for frameworks whose arrays are not written to."""
 
-import re
-
 import sympy
 
 from ..formula.expressions import clip
 from ..formula.printers import any_array
-from .about import options
+from .about import element, options
 from .code import SUM, Code, comment, indented, is_symmetric
 
 # What is a plain number of Python wherever it is printed.
@@ -46,10 +44,9 @@ class Functional:
         """The name in the code of a row of the symbols."""
         if row.code in self.renamed:
             return self.renamed[row.code]
-        option, _, index = row.code.rstrip("]").partition("[")
-        if index:
-            return f"{option[:-1]}{int(index) + 1}"
-        return "step" if row.kind == "iteration" else self.renamed.get(option, option)
+        if "[" in row.code:
+            return element(row.code)
+        return "step" if row.kind == "iteration" else row.code
 
     def iteration(self):
         """The lines of an iteration."""
@@ -163,9 +160,3 @@ def moved(line):
     nested = parts and parts[0].is_Add
     first, *rest = (*parts[0].args, *parts[1:]) if nested else (parts or (None,))
     return rest if first == own and rest else None
-
-
-def uses(name, code):
-    """Whether a name stands in some lines as a word of its own."""
-    text = "\n".join(line for line in code if not line.lstrip().startswith("#"))
-    return re.search(rf"(?<![\w.]){name}\b", text) is not None

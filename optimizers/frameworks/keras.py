@@ -4,8 +4,8 @@ import sympy
 
 from ..formula.rule import Rule
 from .about import About
-from .code import WIDTH, comment, fitted, indented, paragraph
-from .functional import Functional, uses
+from .code import WIDTH, comment, fitted, indented, paragraph, said_of, uses
+from .functional import Functional
 
 FUNCTIONS = {
     "sqrt": "ops.sqrt",
@@ -93,7 +93,6 @@ class Class(Functional):
 
     def docstring(self):
         """What the class says of itself."""
-        said = self.said
         symbols = ", ".join(f"{symbol} is `{keyword}`" for keyword, *_, symbol in self.keywords())
         notes = [
             "The state has the dtype of its variable, as in Keras. All variables count the same"
@@ -105,13 +104,7 @@ class Class(Functional):
                 "In float64 Keras 3.15 takes a maximum in float32, unless its backend is JAX."
             )
         return [
-            *paragraph(f'"""{said.what}', 4),
-            "",
-            *paragraph(f"Source: {said.source}", 4),
-            *paragraph(
-                f"Made from the formula in {said.made_from}, whose lines are the comments: {symbols}.",
-                4,
-            ),
+            *said_of(self.said, symbols),
             "",
             *paragraph(" ".join(notes), 4),
             '"""',

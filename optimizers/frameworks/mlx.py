@@ -2,8 +2,8 @@
 
 from ..formula.rule import Rule
 from .about import About
-from .code import WIDTH, comment, fitted, indented, paragraph
-from .functional import Functional, uses
+from .code import WIDTH, comment, fitted, indented, paragraph, said_of, uses
+from .functional import Functional
 
 FUNCTIONS = {
     "sqrt": "mx.sqrt",
@@ -77,19 +77,12 @@ class Class(Functional):
 
     def docstring(self):
         """What the class says of itself."""
-        said = self.said
         keyword = {"lr": "learning_rate"}
         symbols = ", ".join(
             f"{one.symbol} is `{keyword.get(one.name, one.name)}`" for one in self.options
         )
         return [
-            *paragraph(f'"""{said.what}', 4),
-            "",
-            *paragraph(f"Source: {said.source}", 4),
-            *paragraph(
-                f"Made from the formula in {said.made_from}, whose lines are the comments: {symbols}.",
-                4,
-            ),
+            *said_of(self.said, symbols),
             "",
             *paragraph(
                 "Parameters are updated in float32 at least, in which their state is kept. MLX keeps the"

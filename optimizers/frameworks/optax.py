@@ -2,8 +2,8 @@
 
 from ..formula.rule import Rule
 from .about import About
-from .code import SUM, WIDTH, comment, fitted, indented, paragraph
-from .functional import Functional, moved, uses
+from .code import SUM, WIDTH, comment, fitted, indented, paragraph, said_of, uses
+from .functional import Functional, moved
 
 FUNCTIONS = {
     "sqrt": "jnp.sqrt",
@@ -119,7 +119,7 @@ class Transformation(Functional):
 
     def docstring(self):
         """What the function says of itself."""
-        said, symbols = self.said, []
+        symbols = []
         for option in self.options:
             if option.name == "betas":
                 symbols += [f"β{'₁₂'[place]} is `b{place + 1}`" for place in option.used]
@@ -142,13 +142,7 @@ class Transformation(Functional):
                 f"For `optax.inject_hyperparams`, name {' and '.join(static)} in `static_args`."
             )
         return [
-            *paragraph(f'"""{said.what}', 4),
-            "",
-            *paragraph(f"Source: {said.source}", 4),
-            *paragraph(
-                f"Made from the formula in {said.made_from}, whose lines are the comments: {', '.join(symbols)}.",
-                4,
-            ),
+            *said_of(self.said, ", ".join(symbols)),
             "",
             *(line for note in notes for line in paragraph(note, 4)),
             '"""',
