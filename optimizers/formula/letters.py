@@ -1,0 +1,678 @@
+r"""Reads papers' letters: \theta_t = \theta_{t-1} - \eta g_t, as papers and their algorithm boxes have it.
+
+The text is translated into the dialect, line by line, and read by the one reader. What is assigned
+and read at t-1 is a state, what is read and never assigned is a hyper-parameter; the parameter is
+θ, w or x, the gradient g. `Reading.taken` says what each symbol was taken for, and why.
+"""
+
+import keyword
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .paper import ACCEPTED, Atom, Branch, Line, Paper, Piece, Reader, parts_of
+from .reader import read
+from .rule import Rule
+from .source import FormulaError, Source
+from .symbols import Symbol
+
+
+class Reading(NamedTuple):
+    """A rule that was read from papers' letters.
+
+    Args:
+        rule: the rule, over the paper's own symbols.
+        taken: what each symbol was taken for, one sentence each.
+        dialect: the translation that was read.
+    """
+
+    rule: Rule
+    taken: list[str]
+    dialect: str
+
+
+PARAMETERS = ("\\theta", "w", "x", "W", "X", "p")
+UPDATES = ("u", "\\Delta_{\\theta}", "\\Delta_{w}", "\\Delta_{x}")
+RATES = ("\\eta", "\\gamma", "\\alpha")
+# What hyper-parameters are called where the text has no words for them.
+NAMES = {
+    "\\epsilon": "eps",
+    "\\varepsilon": "eps",
+    "\\lambda": "weight_decay",
+    "\\mu": "momentum",
+}
+# The names in the code of what papers' words say.
+WORDS = {"learning rate": "lr", "step size": "lr", "epsilon": "eps", "weightdecay": "weight_decay"}
+TAKEN = {"param", "grad", "state", "step", "t", *keyword.kwlist}
+
+
+def read_letters(
+    text: str,
+    *,
+    path: str | Path = "<formula>",
+    line: int = 1,
+    options: Mapping[str, bool] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Reading:
+    r"""Read an update rule in papers' letters.
+
+    Args:
+        text: LaTeX alone, such as an algorithm box, or prose with LaTeX in it.
+        path: the file that it comes from, for errors.
+        line: the line of the file where the text begins, from 1.
+        options: which branches are taken, by the word of their condition, such as "nesterov"; an
+            option is off unless said.
+        defaults: values of hyper-parameters that callers of `step` may leave out.
+
+    Returns:
+        The rule, and what its symbols were taken for.
+
+    Raises:
+        FormulaError: the reader would have to guess; the error names the place.
+
+    Example:
+        >>> reading = read_letters(r'''m_t = \mu m_{t-1} + g_t \\
+        ... \theta_t = \theta_{t-1} - \eta m_t''')
+        >>> print(reading.rule)
+        Initialize
+            m = 0
+        On iteration t
+            m_t = \mu m_{t-1} + g_t
+            \theta_t = \theta_{t-1} - \eta m_t
+        >>> print(*reading.taken, sep="\n")
+        \theta: the parameter
+        g: the gradient
+        m: a state, called m; it starts at 0, because the text does not say
+        \mu: a hyper-parameter, called momentum
+        \eta: a hyper-parameter, called lr
+        >>> reading.rule.step(1.0, 0.5, {}, lr=0.1, momentum=0.9)
+        (0.95, {'step': 1, 'm': 0.5})
+        >>> read_letters(r"\theta_t = \theta_{t-1} - \eta \log g_t", path="mine.md")
+        Traceback (most recent call last):
+        optimizers.formula.source.FormulaError: mine.md:1:34: cannot read `\log`
+            \theta_t = \theta_{t-1} - \eta \log g_t
+                                           ^^^^
+        accepted: letters with indices, \frac{}{}, \sqrt{}, \max(), \min(), \mathrm{sign}(), \mathrm{clip}(), |·|, \|·\|, \nabla f(\theta), \sum_{i=1}^{t}, \prod_{i=1}^{t}
+    """
+    return Translation(Source(text, str(path), line), dict(options or {})).reading(defaults)
+
+
+def in_letters(text: str) -> bool:
+    r"""Whether a text is in papers' letters: it has neither dW nor db of the dialect.
+
+    Example:
+        >>> in_letters(r"$W := W - \alpha dW$"), in_letters(r"$w_t = w_{t-1} - \eta g_t$")
+        (False, True)
+    """
+    return not re.search(r"(?<![A-Za-z\\])d[Wb](?![A-Za-z])", text)
+
+
+class Translation:
+    """Translates one text."""
+
+    def __init__(self, source: Source, options: dict[str, bool]) -> None:
+        self.source, self.options = source, options
+        self.paper = Paper(source, options)
+        self.words, self.remarks = self.paper.words, self.paper.remarks
+        program = self.paper.read()
+        self.targets = {line.target.name for line in every(program)}
+        self.indicators = 0
+        program = self.settled(program)
+        if not program:
+            raise self.error(
+                "no assignment", 0, len(source.text.rstrip()), r"\theta_t = \theta_{t-1} - \eta g_t"
+            )
+        program = self.given(program)
+        program = self.flat(program)
+        first = [line for line in program if line.section == "initialize"]
+        loop = [line for line in program if line.section != "initialize"]
+        self.loop = self.in_place(self.shifted(loop))
+        self.first = self.started(first)
+
+    def error(self, message, start, end, accepted=ACCEPTED):
+        return self.source.error(message, start, end, accepted)
+
+    # Branches.
+
+    def settled(self, program):
+        """The program without the branches that options decide."""
+        found = []
+        for item in program:
+            if isinstance(item, Line):
+                found.append(item)
+                continue
+            truth = self.truth(item)
+            then, other = self.settled(item.then), self.settled(item.other)
+            if truth is None:
+                found.append(item._replace(then=then, other=other))
+            else:
+                found += then if truth else other
+        return found
+
+    def truth(self, branch):
+        """Whether a condition holds: of an option, or that a hyper-parameter is not 0; else None."""
+        tokens = [token.text for token in branch.condition]
+        kinds = {token.kind for token in branch.condition}
+        if "<" in tokens or ">" in tokens or "\\neq" in tokens or "\\ne" in tokens:
+            pieces = self.expression(branch.condition[:1])
+            atom = pieces[0].atom if len(pieces) == 1 else None
+            plain = atom and atom.name not in self.targets and atom.name != "t"
+            if plain and len(tokens) == 3 and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"]):
+                said = self.options.get(self.words.get(atom.name, atom.name).replace(" ", "_"), True)
+                self.remark(f"{atom.name} is {'not' if said else ''} 0: taken to hold".replace("  ", " "))
+                return said
+            if len([one for one in tokens if one in ("<", ">")]) == 1:
+                return None
+        elif kinds <= {"letter", "long", "word"} and tokens:
+            text = "".join(tokens)
+            word = re.sub(r"\\(text|textit|textbf|mathrm|texttt)\{|[{}\\:\s]", "", text)
+            if re.fullmatch(r"[A-Za-z_]{3,}", word):
+                value = self.options.get(word, False)
+                self.remark(f"{word}: an option, {'on' if value else 'off'}")
+                return value
+        message = "a condition that is neither an option nor a comparison"
+        raise self.error(message, branch.start, branch.end, r"a word, \lambda \neq 0, a > b or a < b")
+
+    def remark(self, text):
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+    def expression(self, tokens):
+        """The pieces of some tokens."""
+        return Reader(self.paper, tokens).expression()
+
+    def flat(self, program, above=frozenset()):
+        """Lines only: a branch on a comparison becomes k·then + (1 - k)·else, with k = 1 or 0."""
+        found, known = [], set(above)
+        for item in program:
+            if isinstance(item, Line):
+                found.append(item)
+                known.add(item.target.name)
+            else:
+                lines = self.merged(item, program, known)
+                known |= {line.target.name for line in lines}
+                found += lines
+        return found
+
+    def merged(self, branch, program, known):
+        """The lines of a branch on a comparison."""
+        start, end = branch.start, branch.end
+        tokens = branch.condition
+        sign = next(i for i, token in enumerate(tokens) if token.text in ("<", ">"))
+        left, right = self.expression(tokens[:sign]), self.expression(tokens[sign + 1 :])
+        low, high = (right, left) if tokens[sign].text == ">" else (left, right)
+
+        def text(what):
+            return Piece(what, start, end)
+
+        self.indicators += 1
+        k = Atom(f"k_{self.indicators}", "t", start, end)
+        named = Piece("", start, end, k)
+        value = [text("\\operatorname{sign}"), text("("), text("\\max"), text("("), *high, text("-")]
+        value += [text("("), *low, text(")"), text(","), text("0"), text(")"), text(")")]
+        found = [Line(k, value, start, end)]
+        sides = []
+        for lines, side in ((branch.then, "then"), (branch.other, "else")):
+            inner = self.flat(lines, known)
+            if side == "then" and tokens[sign].text == ">" and len(left) == 1 and left[0].atom:
+                # Where the branch is not taken, its lines must still have a value.
+                inner = [
+                    line._replace(value=bounded(line.value, left[0].atom.name, right, text))
+                    for line in inner
+                ]
+            sides.append(inner)
+        own = [{line.target.name for line in side} for side in sides]
+        chosen = [
+            name
+            for name in dict.fromkeys(line.target.name for side in sides for line in side)
+            if name in known or name in own[0] & own[1] or self.outlives(name, branch, program)
+        ]
+        times = {line.target.name: line.target.time for side in sides for line in side}
+        for lines, side in zip(sides, ("then", "else"), strict=True):
+            found += renamed(lines, chosen, f"{side}{self.indicators}")
+        for name in chosen:
+            atom = Atom(name, times[name], start, end)
+            parts = []
+            for place, side in enumerate(("then", "else")):
+                if name in own[place]:
+                    part = Atom(labelled(name, f"{side}{self.indicators}"), times[name], start, end)
+                else:
+                    part = atom._replace(time=times[name] if name in known else before(times[name]))
+                parts.append(Piece("", start, end, part))
+            value = [named, text("\\cdot"), parts[0], text("+"), text("("), text("1"), text("-")]
+            value += [named, text(")"), text("\\cdot"), parts[1]]
+            found.append(Line(atom, value, start, end))
+        return found
+
+    def outlives(self, name, branch, program):
+        """Whether something outside of a branch reads or gives a quantity."""
+        outside = [line for item in program if item is not branch for line in every([item])]
+        return any(
+            name == line.target.name or name in {atom.name for atom in atoms(line.value)}
+            for line in outside
+        )
+
+    # Parameter, gradient and update.
+
+    def given(self, program):
+        """Find the parameter and the gradient; drop the line that only says what the gradient is."""
+        lines = list(every(program))
+        assigned = [line.target.name for line in lines if line.section != "initialize"]
+        read_names = [atom.name for line in lines for atom in atoms(line.value)]
+        inside = [a.name for line in lines for p in line.value for a in p.inside or ()]
+        choices = [name for name in PARAMETERS if name in assigned]
+        choices += [name for name in PARAMETERS if name in (*read_names, *inside)]
+        moved = bool(choices) and choices[0] in assigned
+        self.parameter = choices[0] if choices else "\\theta"
+        declared = [
+            line
+            for line in lines
+            if [piece.text for piece in line.value if piece.text != "-"] == ["\\nabla"]
+            and line.target.name != self.parameter
+        ]
+        names = list(dict.fromkeys(line.target.name for line in declared))
+        if not names:
+            names = [name for name in ("g", "G") if name in read_names and name not in assigned]
+        nablas = [(line, p) for line in lines for p in line.value if p.inside is not None]
+        if not names and nablas:
+            names = ["g"]
+        if not names:
+            line = lines[-1]
+            raise self.error("no gradient", line.start, line.end, r"g_t, or \nabla f(\theta_{t-1})")
+        self.gradient = names[0]
+        for line, piece in nablas:
+            if piece.inside and self.parameter not in {atom.name for atom in piece.inside}:
+                message = f"a gradient at something else than the parameter {self.parameter}"
+                raise self.error(message, piece.start, piece.end, rf"\nabla f({self.parameter}_{{t-1}})")
+            if line in declared and len(line.value) == 2:
+                raise self.error("the negative of a gradient as the gradient", line.start, line.end)
+        program = without(program, declared)
+        atom = Atom(self.gradient, "t", 0, 0)
+        program = swapped(program, lambda piece: piece.inside is not None, atom)
+        if not moved:
+            program = self.with_update(program, assigned, read_names)
+        return program
+
+    def with_update(self, program, assigned, read_names):
+        """A text that gives only an update: it is added to the parameter."""
+        found = [name for name in UPDATES if name in assigned and name not in read_names]
+        lines = list(every(program))
+        if not found:
+            last = lines[-1]
+            message = f"nothing moves a parameter: neither {', '.join(PARAMETERS)} nor an update u"
+            raise self.error(message, last.start, last.end, r"\theta_t = \theta_{t-1} - …, or u_t = …")
+        last = next(line for line in reversed(lines) if line.target.name == found[0])
+        start, end = last.start, last.end
+        self.remark(f"{found[0]}: the update, which is added to the parameter")
+        value = [
+            Piece("", start, end, Atom(self.parameter, "t", start, end)),
+            Piece("+", start, end),
+            Piece("", start, end, Atom(found[0], last.target.time, start, end)),
+        ]
+        return [*program, Line(Atom(self.parameter, "t+1", start, end), value, start, end)]
+
+    # Times.
+
+    def shifted(self, lines):
+        """Times such that what an iteration assigns is at t, and what it found is at t-1."""
+        assigned: dict[str, set] = {}
+        read_at: dict[str, set] = {}
+        for line in lines:
+            assigned.setdefault(line.target.name, set()).add(line.target.time)
+            for atom in atoms(line.value):
+                read_at.setdefault(atom.name, set()).add(atom.time)
+
+        def move(atom):
+            times = assigned.get(atom.name, set()) - {""}
+            time = atom.time
+            if times == {"t+1"}:
+                if time == "t-1":
+                    raise self.error(f"`{atom.name}` at t-1, and assigned at t+1", *atom[2:4], "t")
+                return atom._replace(time={"t+1": "t", "t": "t-1"}.get(time, time))
+            if time == "t+1":
+                if "t+1" not in times:
+                    raise self.error(f"`{atom.name}` at t+1 has no value", *atom[2:4], "t, or t-1")
+                return atom._replace(name=labelled(atom.name, "next"), time="t")
+            if time == "0":
+                raise self.error(f"`{atom.name}` at 0 in an iteration", *atom[2:4], "t, or t-1")
+            if atom.name == self.gradient and read_at.get(atom.name) == {"t-1"} and not times:
+                return atom._replace(time="t")
+            if times and "t-1" in times:
+                raise self.error("an assignment at t-1", *atom[2:4], "t")
+            return atom
+
+        return [changed(line, move) for line in lines]
+
+    def in_place(self, lines):
+        """Lines in place: what is read at t-1 after it was assigned was copied before."""
+        assigned = {line.target.name for line in lines}
+        given, copies, kept, known = {self.parameter, self.gradient}, {}, {}, set()
+        self.states: dict[str, Line] = {}
+        found = []
+        for line in lines:
+
+            def move(atom, line=line):
+                name = atom.name
+                if atom.time == "t-1" and name == self.gradient:
+                    kept[name] = line
+                    self.states.setdefault(labelled(name, "previous"), line)
+                    return atom._replace(name=labelled(name, "previous"), time="")
+                if atom.time == "t-1" and name not in assigned and name != self.parameter:
+                    message = f"`{name}` at t-1 is read, and no line gives it at t"
+                    raise self.error(message, *atom[2:4], f"a line {name}_t = …")
+                if name in assigned and name not in given:
+                    if atom.time == "t-1" or (atom.time == "" and name not in known):
+                        self.states.setdefault(name, line)
+                    elif name not in known:
+                        message = f"`{name}` at t is read above the line that gives it"
+                        raise self.error(message, *atom[2:4], "t-1, or that line further up")
+                if atom.time == "t-1" and name in known:
+                    copies[name] = line
+                    return atom._replace(name=labelled(name, "previous"), time="")
+                return atom._replace(time="")
+
+            value = [p._replace(atom=move(p.atom)) if p.atom else p for p in line.value]
+            found.append(line._replace(target=line.target._replace(time=""), value=value))
+            known.add(line.target.name)
+
+        def copy(name, line, target, value):
+            start, end = line.start, line.end
+            piece = Piece("", start, end, Atom(value, "", start, end))
+            return Line(Atom(target, "", start, end), [piece], start, end)
+
+        begin = [copy(name, line, labelled(name, "previous"), name) for name, line in copies.items()]
+        last = [copy(name, line, labelled(name, "previous"), name) for name, line in kept.items()]
+        return [*begin, *found, *last]
+
+    def started(self, lines):
+        """The first values; those of what no line uses are dropped, and those not said are 0."""
+        used = {atom.name for line in self.loop for atom in atoms(line.value)}
+        used |= {atom.name for line in lines for atom in atoms(line.value)}
+        assigned = {line.target.name for line in self.loop}
+        found = []
+        for line in lines:
+            name = line.target.name
+            if name == self.parameter:
+                continue
+            if name not in used or name not in assigned | used:
+                self.remark(f"{name}: has a first value, and no line that is taken reads it")
+                continue
+            self.states.setdefault(name, line)
+            value = [p._replace(atom=p.atom._replace(time="")) if p.atom else p for p in line.value]
+            found.append(line._replace(target=line.target._replace(time=""), value=value))
+        said = {line.target.name for line in found}
+        self.unsaid = [name for name in self.states if name not in said]
+        for name in self.unsaid:
+            line = self.states[name]
+            first = "1" if name.startswith("\\Pi") else "0"
+            value = [Piece(first, line.start, line.end)]
+            atom = Atom(name, "", line.start, line.end)
+            found.append(Line(atom, value, line.start, line.end, "said nowhere"))
+        return found
+
+    # The rule.
+
+    def reading(self, defaults):
+        """The rule, read from the translation."""
+        rows = self.table()
+        text, places = [], []
+        for title, lines in (("Initialize:", self.first), ("On iteration $t$:", self.loop)):
+            if lines:
+                text.append(title)
+                places.append((None, []))
+            for line in lines:
+                written, columns = f"${line.target.name} =", []
+                for piece in line.value:
+                    written += " "
+                    columns.append((len(written) + 1, piece))
+                    written += piece.atom.name if piece.atom else piece.text
+                text.append(written + "$")
+                places.append((line, columns))
+        dialect = "\n".join(text)
+        try:
+            rule = read(dialect, path=self.source.path, symbols=rows, defaults=defaults)
+        except FormulaError as error:
+            raise self.placed(error, places) from None
+        statements = []
+        for statement in rule.statements:
+            line = places[statement.line - 1][0]
+            row, column = self.source.where(line.start)
+            latex = statement.latex
+            if line.section != "said nowhere":
+                latex = re.sub(r"\s+", " ", self.source.text[line.start : line.end]).strip()
+            statements.append(statement._replace(latex=latex, line=row, column=column))
+        return Reading(replace(rule, statements=tuple(statements)), self.taken(rows), dialect)
+
+    def placed(self, error, places):
+        """The error of the reader at its place in the paper's text."""
+        line, columns = places[error.line - 1]
+        message = str(error).split("\n")[0].partition(f":{error.line}:{error.column}: ")[2]
+        if line is None:
+            return self.error(message, 0, 1, error.accepted)
+        pieces = [piece for column, piece in columns if column <= error.column]
+        inside = pieces[-1:] if pieces and len(error.piece) <= len(pieces[-1].text or "x" * 40) else []
+        start, end = (inside[0].start, inside[0].end) if inside else (line.start, line.end)
+        return self.error(message, start, end, error.accepted)
+
+    def table(self):
+        """The rows of the symbols, as the reader has them."""
+        lines = [*self.first, *self.loop]
+        assigned = list(dict.fromkeys(line.target.name for line in lines))
+        reads = list(dict.fromkeys(atom.name for line in lines for atom in atoms(line.value)))
+        own = set(assigned) - {self.parameter, self.gradient}
+        while True:
+            # A number for all coordinates is computed from such numbers only.
+            numbers = {
+                name
+                for name in own
+                for values in [[line.value for line in lines if line.target.name == name]]
+                if all(
+                    atom.name in own or atom.name not in assigned
+                    for value in values
+                    for atom in atoms(value)
+                    if atom.name not in (self.parameter, self.gradient)
+                )
+                and not any(
+                    atom.name in (self.parameter, self.gradient)
+                    for value in values
+                    for atom in atoms(value)
+                )
+            }
+            if numbers == own:
+                break
+            own = numbers
+        self.hyper = [
+            name for name in reads if name not in (*assigned, self.parameter, self.gradient, "t")
+        ]
+        self.check_hyper(lines)
+        of = self.parameter
+        rows = [
+            Symbol(self.parameter, "param", "parameter", "the parameter", "", of),
+            Symbol(self.gradient, "grad", "gradient", "the gradient", "", of),
+            Symbol("t", "step", "iteration", "the number of the iteration", ""),
+        ]
+        codes = self.codes()
+        for name in self.hyper:
+            rows.append(Symbol(name, codes[name], "hyper-parameter", self.words.get(name, ""), ""))
+        taken = set(codes.values()) | TAKEN
+        for name in assigned:
+            if name in (self.parameter, self.gradient):
+                continue
+            kind = "state" if name in self.states else "intermediate"
+            code = unlike(plain(name), taken)
+            taken.add(code)
+            rows.append(Symbol(name, code, kind, self.words.get(name, ""), "", "" if name in own else of))
+        return rows
+
+    def check_hyper(self, lines):
+        """A hyper-parameter with (t) above it may be meant as a power."""
+        for line in lines:
+            for atom in atoms(line.value):
+                if atom.raised and atom.name in self.hyper:
+                    message = f"`{atom.name}` to the power t, or its value at t?"
+                    raise self.error(message, *atom[2:4], f"{atom.name}^t for the power")
+
+    def codes(self):
+        """The names in the code of the hyper-parameters."""
+        codes: dict[str, str] = {}
+        for name in self.hyper:
+            words = self.words.get(name, "")
+            word = WORDS.get(words, re.sub(r"\W+", "_", words))
+            if re.fullmatch(r"[A-Za-z]\w*", word) and word not in (*codes.values(), "betas"):
+                codes[name] = word
+        if "lr" not in codes.values():
+            rate = next((name for name in RATES if name in self.hyper and name not in codes), None)
+            if rate:
+                codes[rate] = "lr"
+        if {"\\beta_1", "\\beta_2"} <= set(self.hyper):
+            codes |= {"\\beta_1": "betas[0]", "\\beta_2": "betas[1]"}
+        for name in self.hyper:
+            if name not in codes:
+                word = NAMES.get(name, "")
+                known = {*codes.values(), *TAKEN}
+                codes[name] = word if word and word not in known else unlike(plain(name), known)
+        return codes
+
+    def taken(self, rows):
+        """What each symbol was taken for."""
+        found = []
+        for row in rows:
+            if row.kind in ("parameter", "gradient"):
+                found.append(f"{row.latex}: the {row.kind}")
+            elif row.kind == "state":
+                unsaid = row.latex in self.unsaid
+                first = "1" if row.latex.startswith("\\Pi") else "0"
+                why = f"; it starts at {first}, because the text does not say" if unsaid else ""
+                found.append(f"{row.latex}: a state, called {row.code}{why}")
+            elif row.kind == "hyper-parameter":
+                words = self.words.get(row.latex)
+                why = f', because the text says "{words}"' if words else ""
+                found.append(f"{row.latex}: a hyper-parameter, called {row.code}{why}")
+            elif row.kind == "intermediate":
+                found.append(f"{row.latex}: computed in each iteration")
+        return found + self.remarks
+
+
+def every(program):
+    """Every line, those in branches too."""
+    for item in program:
+        if isinstance(item, Line):
+            yield item
+        else:
+            yield from every([*item.then, *item.other])
+
+
+def atoms(pieces):
+    """The symbols that pieces read."""
+    return [piece.atom for piece in pieces if piece.atom]
+
+
+def changed(line, move):
+    """A line with its symbols changed."""
+    value = [piece._replace(atom=move(piece.atom)) if piece.atom else piece for piece in line.value]
+    return line._replace(target=move(line.target), value=value)
+
+
+def without(program, lines):
+    """A program without some lines."""
+    found = []
+    for item in program:
+        if isinstance(item, Branch):
+            found.append(
+                item._replace(then=without(item.then, lines), other=without(item.other, lines))
+            )
+        elif item not in lines:
+            found.append(item)
+    return [item for item in found if isinstance(item, Line) or item.then or item.other]
+
+
+def swapped(program, which, atom):
+    """A program with some pieces replaced by a symbol."""
+    found = []
+    for item in program:
+        if isinstance(item, Branch):
+            then, other = swapped(item.then, which, atom), swapped(item.other, which, atom)
+            found.append(item._replace(then=then, other=other))
+        else:
+            value = [
+                Piece("", piece.start, piece.end, atom._replace(start=piece.start, end=piece.end))
+                if which(piece)
+                else piece
+                for piece in item.value
+            ]
+            found.append(item._replace(value=value))
+    return found
+
+
+def bounded(value, name, bound, text):
+    """Pieces with max(x, bound) for x."""
+    found = []
+    for piece in value:
+        if piece.atom and piece.atom.name == name:
+            found += [text("\\max"), text("("), piece, text(","), *bound, text(")")]
+        else:
+            found.append(piece)
+    return found
+
+
+def renamed(lines, names, label):
+    """Lines that assign to symbols of their own; before that they read the others."""
+    found, own = [], set()
+    for line in lines:
+        value = [
+            piece._replace(atom=piece.atom._replace(name=labelled(piece.atom.name, label)))
+            if piece.atom and piece.atom.name in own and piece.atom.time != "t-1"
+            else piece
+            for piece in line.value
+        ]
+        target = line.target
+        if target.name in names:
+            own.add(target.name)
+            target = target._replace(name=labelled(target.name, label))
+        found.append(line._replace(target=target, value=value))
+    return found
+
+
+def before(time):
+    """The time before."""
+    return {"t": "t-1", "t+1": "t"}.get(time, time)
+
+
+def labelled(name, label):
+    r"""A symbol with one more label above it.
+
+    Example:
+        >>> labelled("\\hat{m}_1", "next"), labelled(r"v^{\\text{max}}", "next")
+        ('\\hat{m}_1^{\\text{next}}', 'v^{\\text{maxnext}}')
+    """
+    base, sub, up = parts_of(name)
+    index = "" if not sub else f"_{sub}" if len(sub) == 1 else f"_{{{sub}}}"
+    return f"{base}{index}^{{\\text{{{up}{label}}}}}"
+
+
+def plain(name):
+    r"""A symbol as a name in the code.
+
+    Example:
+        >>> plain("\\hat{m}_1"), plain("\\bar{\\varepsilon}"), plain("s_{statesum}")
+        ('m_1_hat', 'eps_bar', 'statesum')
+    """
+    base, sub, up = parts_of(name)
+    accent, _, letter = base.rpartition("{")
+    letter = letter.rstrip("}").removeprefix("\\").removeprefix("var")
+    words = {"+": "plus", "-": "minus", "\\infty": "inf"}
+    sub = words.get(sub, re.sub(r"\W+", "_", sub.replace("\\", ""))).strip("_")
+    if len(letter) == 1 and len(sub) > 1 and sub[0] == letter:
+        letter, sub = sub, ""
+    letter = {"epsilon": "eps"}.get(letter, letter)
+    return "_".join(filter(None, [letter, sub, accent.removeprefix("\\"), up]))
+
+
+def unlike(name, taken):
+    """A name, with an underscore behind it if it is taken."""
+    while name in taken:
+        name += "_"
+    return name
+
