@@ -125,7 +125,7 @@ class Translation:
                 "no assignment", 0, len(source.text.rstrip()), r"\theta_t = \theta_{t-1} - \eta g_t"
             )
         program = self.given(program)
-        program = self.flat(program)
+        program = self.flat(program, {self.parameter, self.gradient})
         first = [line for line in program if line.section == "initialize"]
         loop = [line for line in program if line.section != "initialize"]
         self.loop = self.in_place(self.shifted(loop))
@@ -183,7 +183,7 @@ class Translation:
         """The pieces of some tokens."""
         return Reader(self.paper, tokens).expression()
 
-    def flat(self, program, above=frozenset()):
+    def flat(self, program, above):
         """Lines only: a branch on a comparison becomes k·then + (1 - k)·else, with k = 1 or 0."""
         found, known = [], set(above)
         for item in program:
@@ -213,6 +213,7 @@ class Translation:
         value = [text("\\operatorname{sign}"), text("("), text("\\max"), text("("), *high, text("-")]
         value += [text("("), *low, text(")"), text(","), text("0"), text(")"), text(")")]
         found = [Line(k, value, start, end)]
+        number = str(self.indicators) if self.indicators > 1 else ""
         sides = []
         for lines, side in ((branch.then, "then"), (branch.other, "else")):
             inner = self.flat(lines, known)
@@ -231,13 +232,13 @@ class Translation:
         ]
         times = {line.target.name: line.target.time for side in sides for line in side}
         for lines, side in zip(sides, ("then", "else"), strict=True):
-            found += renamed(lines, chosen, f"{side}{self.indicators}")
+            found += renamed(lines, chosen, f"{side}{number}")
         for name in chosen:
             atom = Atom(name, times[name], start, end)
             parts = []
             for place, side in enumerate(("then", "else")):
                 if name in own[place]:
-                    part = Atom(labelled(name, f"{side}{self.indicators}"), times[name], start, end)
+                    part = Atom(labelled(name, f"{side}{number}"), times[name], start, end)
                 else:
                     part = atom._replace(time=times[name] if name in known else before(times[name]))
                 parts.append(Piece("", start, end, part))
@@ -423,11 +424,11 @@ class Translation:
                 text.append(title)
                 places.append((None, []))
             for line in lines:
-                written, columns = f"${line.target.name} =", []
+                written, columns = f"${written_name(line.target.name)} =", []
                 for piece in line.value:
                     written += " "
                     columns.append((len(written) + 1, piece))
-                    written += piece.atom.name if piece.atom else piece.text
+                    written += written_name(piece.atom.name) if piece.atom else piece.text
                 text.append(written + "$")
                 places.append((line, columns))
         dialect = "\n".join(text)
@@ -650,6 +651,11 @@ def labelled(name, label):
     base, sub, up = parts_of(name)
     index = "" if not sub else f"_{sub}" if len(sub) == 1 else f"_{{{sub}}}"
     return f"{base}{index}^{{\\text{{{up}{label}}}}}"
+
+
+def written_name(name):
+    """A symbol as the dialect writes it: an index that is a sign stands in braces."""
+    return re.sub(r"_([^A-Za-z0-9{])", r"_{\1}", name)
 
 
 def plain(name):

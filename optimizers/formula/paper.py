@@ -113,6 +113,7 @@ FUNCTIONS = {
 }
 BARS = ("|", "\\|", "\\vert", "\\Vert", "\\lvert", "\\rvert", "\\lVert", "\\rVert")
 LETTERS = {*greeks, *(f"var{name}" for name in greeks), "ell"}
+LETTERS |= {name.capitalize() for name in greeks}
 ACCEPTED = (
     r"letters with indices, \frac{}{}, \sqrt{}, \max(), \min(), \mathrm{sign}(), \mathrm{clip}(), |·|,"
     r" \|·\|, \nabla f(\theta), \sum_{i=1}^{t}, \prod_{i=1}^{t}"
@@ -292,6 +293,8 @@ class Paper:
             for token in self.tokens(start, end)
             if token.text != ":" and not re.search(r"\{\s*(then|do)\s*\}", token.text)
         ]
+        if condition:
+            start, end = condition[0].start, condition[-1].end
         then, other = self.block(rows, indent), []
         if rows and rows[0][2] == indent:
             key = KEYWORD.match(self.source.text, *rows[0][:2])
@@ -323,7 +326,7 @@ class Paper:
             depth -= token.text in CLOSE
             if depth == 0 and token.text in (",", ";"):
                 parts.append([])
-            else:
+            elif token.kind != "row":
                 parts[-1].append(token)
         return [part for part in parts if part]
 
@@ -722,7 +725,7 @@ def texts(value):
 def parts_of(name):
     """Base, subscript and label of a name."""
     match = re.fullmatch(
-        r"(\\?[A-Za-z]+(?:\{\\?[A-Za-z]+\})?)(?:_([A-Za-z0-9]|\{.*?\}))?(?:\^\{\\text\{(.*?)\}\})?",
+        r"(\\?[A-Za-z]+(?:\{\\?[A-Za-z]+\})?)(?:_([^{]|\{.*?\}))?(?:\^\{\\text\{(.*?)\}\})?",
         name,
         re.DOTALL,
     )
