@@ -34,7 +34,7 @@ class Reading(NamedTuple):
 
 
 PARAMETERS = ("\\theta", "w", "x", "W", "X", "p")
-UPDATES = ("u", "\\Delta_{\\theta}", "\\Delta_{w}", "\\Delta_{x}")
+UPDATES = ("u", "\\Delta_{\\theta}", "\\Delta_w", "\\Delta_x")
 RATES = ("\\eta", "\\gamma", "\\alpha")
 # What hyper-parameters are called where the text has no words for them.
 NAMES = {
@@ -100,13 +100,13 @@ def read_letters(
 
 
 def in_letters(text: str) -> bool:
-    r"""Whether a text is in papers' letters: it has neither dW nor db of the dialect.
+    r"""Whether a text is in papers' letters: it has neither dW nor db, nor what is named by them.
 
     Example:
         >>> in_letters(r"$W := W - \alpha dW$"), in_letters(r"$w_t = w_{t-1} - \eta g_t$")
         (False, True)
     """
-    return not re.search(r"(?<![A-Za-z\\])d[Wb](?![A-Za-z])", text)
+    return not re.search(r"(?<![A-Za-z\\])d[Wwb](?![A-Za-z])", text)
 
 
 class Translation:
@@ -128,7 +128,7 @@ class Translation:
         program = self.flat(program, {self.parameter, self.gradient})
         first = [line for line in program if line.section == "initialize"]
         loop = [line for line in program if line.section != "initialize"]
-        self.loop = self.in_place(self.shifted(loop))
+        self.loop = self.in_place(self.needed(self.shifted(loop)))
         self.first = self.started(first)
 
     def error(self, message, start, end, accepted=ACCEPTED):
@@ -346,6 +346,19 @@ class Translation:
 
         return [changed(line, move) for line in lines]
 
+    def needed(self, lines):
+        r"""Lines without those that only name: \theta_t = \theta_{t-1}, and S_t = m_t that nothing reads."""
+        reads = {atom.name for line in lines for atom in atoms(line.value)}
+        found, known = [], set()
+        for line in lines:
+            name, only = line.target.name, line.value[0].atom if len(line.value) == 1 else None
+            if only and name not in (*reads, self.parameter):
+                self.remark(f"{name}: another name of {only.name}, which no line reads")
+            elif not only or only.name != name or (only.time != "t" and name in known):
+                found.append(line)
+            known.add(name)
+        return found
+
     def in_place(self, lines):
         """Lines in place: what is read at t-1 after it was assigned was copied before."""
         assigned = {line.target.name for line in lines}
@@ -442,7 +455,7 @@ class Translation:
             row, column = self.source.where(line.start)
             latex = statement.latex
             if line.section != "said nowhere":
-                latex = re.sub(r"\s+", " ", self.source.text[line.start : line.end]).strip()
+                latex = re.sub(r"[\s&]+", " ", self.source.text[line.start : line.end]).strip()
             statements.append(statement._replace(latex=latex, line=row, column=column))
         return Reading(replace(rule, statements=tuple(statements)), self.taken(rows), dialect)
 

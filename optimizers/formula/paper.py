@@ -496,6 +496,13 @@ class Reader:
             return self.running_total(token)
         if text in ACCENTS or text == "\\Delta" and self.starts_symbol():
             return self.symbol(token, *self.prefixed(token))
+        if text == "E" and self.peek() == "[":
+            # E[g^2]_t is one symbol: an average by the name of what it averages.
+            inside = []
+            while self.peek() != "]":
+                inside.append(self.next().text)
+            self.next()
+            return self.symbol(token, "E_{" + re.sub(r"[^A-Za-z0-9]", "", "".join(inside)) + "}")
         if token.kind in ("letter", "long") or text[1:] in LETTERS:
             base = label_of(text) if token.kind == "long" else text
             return self.symbol(token, base)
