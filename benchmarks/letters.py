@@ -104,9 +104,7 @@ CASES = (
     Case("torch.optim.RMSprop", options=("centered",), given={"centered": True}),
     Case("torch.optim.Rprop"),
     Case("torch.optim.SGD"),
-    Case(
-        "torch.optim.SGD", options=("nesterov",), given={"nesterov": True, "dampening": 0.0}
-    ),
+    Case("torch.optim.SGD", options=("nesterov",), given={"nesterov": True, "dampening": 0.0}),
     Case("optax.adabelief", names=BETA_ROOT),
     Case("optax.adabelief", (0, 1), given={"nesterov": True}, names=BETA_ROOT),
     Case("optax.adadelta"),
@@ -318,7 +316,11 @@ def main() -> None:
     for library, counts in libraries.items():
         print(library, counts)
     for row in rows:
-        result = row.get("refused") or row.get("not run") or f"{row['difference']:.0e} {row.get('parts_in_iteration', '')}"
+        result = (
+            row.get("refused")
+            or row.get("not run")
+            or f"{row['difference']:.0e} {row.get('parts_in_iteration', '')}"
+        )
         mended = row.get("mended", {}).get("difference", "")
         print(f"{row['name']:40} {row.get('with', '')!s:40} {result} {mended}")
 

@@ -159,9 +159,17 @@ class Translation:
             pieces = self.expression(branch.condition[:1])
             atom = pieces[0].atom if len(pieces) == 1 else None
             plain = atom and atom.name not in self.targets and atom.name != "t"
-            if plain and len(tokens) == 3 and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"]):
-                said = self.options.get(self.words.get(atom.name, atom.name).replace(" ", "_"), True)
-                self.remark(f"{atom.name} is {'not' if said else ''} 0: taken to hold".replace("  ", " "))
+            if (
+                plain
+                and len(tokens) == 3
+                and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"])
+            ):
+                said = self.options.get(
+                    self.words.get(atom.name, atom.name).replace(" ", "_"), True
+                )
+                self.remark(
+                    f"{atom.name} is {'not' if said else ''} 0: taken to hold".replace("  ", " ")
+                )
                 return said
             if len([one for one in tokens if one in ("<", ">")]) == 1:
                 return None
@@ -173,7 +181,9 @@ class Translation:
                 self.remark(f"{word}: an option, {'on' if value else 'off'}")
                 return value
         message = "a condition that is neither an option nor a comparison"
-        raise self.error(message, branch.start, branch.end, r"a word, \lambda \neq 0, a > b or a < b")
+        raise self.error(
+            message, branch.start, branch.end, r"a word, \lambda \neq 0, a > b or a < b"
+        )
 
     def remark(self, text):
         if text not in self.remarks:
@@ -210,7 +220,14 @@ class Translation:
         self.indicators += 1
         k = Atom(f"k_{self.indicators}", "t", start, end)
         named = Piece("", start, end, k)
-        value = [text("\\operatorname{sign}"), text("("), text("\\max"), text("("), *high, text("-")]
+        value = [
+            text("\\operatorname{sign}"),
+            text("("),
+            text("\\max"),
+            text("("),
+            *high,
+            text("-"),
+        ]
         value += [text("("), *low, text(")"), text(","), text("0"), text(")"), text(")")]
         found = [Line(k, value, start, end)]
         number = str(self.indicators) if self.indicators > 1 else ""
@@ -286,7 +303,9 @@ class Translation:
         for line, piece in nablas:
             if piece.inside and self.parameter not in {atom.name for atom in piece.inside}:
                 message = f"a gradient at something else than the parameter {self.parameter}"
-                raise self.error(message, piece.start, piece.end, rf"\nabla f({self.parameter}_{{t-1}})")
+                raise self.error(
+                    message, piece.start, piece.end, rf"\nabla f({self.parameter}_{{t-1}})"
+                )
             if line in declared and len(line.value) == 2:
                 raise self.error("the negative of a gradient as the gradient", line.start, line.end)
         program = without(program, declared)
@@ -303,7 +322,9 @@ class Translation:
         if not found:
             last = lines[-1]
             message = f"nothing moves a parameter: neither {', '.join(PARAMETERS)} nor an update u"
-            raise self.error(message, last.start, last.end, r"\theta_t = \theta_{t-1} - …, or u_t = …")
+            raise self.error(
+                message, last.start, last.end, r"\theta_t = \theta_{t-1} - …, or u_t = …"
+            )
         last = next(line for line in reversed(lines) if line.target.name == found[0])
         start, end = last.start, last.end
         self.remark(f"{found[0]}: the update, which is added to the parameter")
@@ -396,7 +417,9 @@ class Translation:
             piece = Piece("", start, end, Atom(value, "", start, end))
             return Line(Atom(target, "", start, end), [piece], start, end)
 
-        begin = [copy(name, line, labelled(name, "previous"), name) for name, line in copies.items()]
+        begin = [
+            copy(name, line, labelled(name, "previous"), name) for name, line in copies.items()
+        ]
         last = [copy(name, line, labelled(name, "previous"), name) for name, line in kept.items()]
         return [*begin, *found, *last]
 
@@ -466,7 +489,9 @@ class Translation:
         if line is None:
             return self.error(message, 0, 1, error.accepted)
         pieces = [piece for column, piece in columns if column <= error.column]
-        inside = pieces[-1:] if pieces and len(error.piece) <= len(pieces[-1].text or "x" * 40) else []
+        inside = (
+            pieces[-1:] if pieces and len(error.piece) <= len(pieces[-1].text or "x" * 40) else []
+        )
         start, end = (inside[0].start, inside[0].end) if inside else (line.start, line.end)
         return self.error(message, start, end, error.accepted)
 
@@ -517,7 +542,9 @@ class Translation:
             kind = "state" if name in self.states else "intermediate"
             code = unlike(plain(name), taken)
             taken.add(code)
-            rows.append(Symbol(name, code, kind, self.words.get(name, ""), "", "" if name in own else of))
+            rows.append(
+                Symbol(name, code, kind, self.words.get(name, ""), "", "" if name in own else of)
+            )
         return rows
 
     def check_hyper(self, lines):
@@ -694,4 +721,3 @@ def unlike(name, taken):
     while name in taken:
         name += "_"
     return name
-

@@ -215,12 +215,16 @@ class Paper:
             said = re.search(r"if\s+(\w+)\s*=\s*(True|False)", words)
             if not said:
                 raise self.error(
-                    "a case whose condition is no option", *row.span("when"), r"\text{if word = True}"
+                    "a case whose condition is no option",
+                    *row.span("when"),
+                    r"\text{if word = True}",
                 )
             if self.option(said[1]) == (said[2] == "True"):
                 start, end = row.span("value")
                 return start, start + len(row["value"].rstrip().rstrip(","))
-        raise self.error("no case of these is chosen", *cases.span(), "a case for True and one for False")
+        raise self.error(
+            "no case of these is chosen", *cases.span(), "a case for True and one for False"
+        )
 
     def option(self, word):
         """Whether an option is on; off unless said."""
@@ -260,7 +264,9 @@ class Paper:
             key = KEYWORD.match(self.source.text, start, end)
             word = re.sub(r"\s+", " ", key["word"].lower()) if key else ""
             if word in ("else", "else if"):
-                raise self.error("an else without its if", start, end, "an if above, of the same indent")
+                raise self.error(
+                    "an else without its if", start, end, "an if above, of the same indent"
+                )
             rows.pop(0)
             if word == "if":
                 found.append(self.branch(rows, key.end(), end, indent))
@@ -271,14 +277,20 @@ class Paper:
                 self.section = "initialize"
                 found += self.lines(key.end(), end, display)
             elif word == "for":
-                loop = re.match(r"[\s\\:;,]*(?:text\{\s*\}\s*)?([a-z])\s*=", self.source.text[key.end() : end])
+                loop = re.match(
+                    r"[\s\\:;,]*(?:text\{\s*\}\s*)?([a-z])\s*=", self.source.text[key.end() : end]
+                )
                 if loop and loop[1] != self.index:
                     # Every quantity has the shape of the parameter: its index is of a coordinate.
                     self.coordinates.add(loop[1])
-                    self.remarks.append(f"{loop[1]}: the index of a coordinate; each moves by itself")
+                    self.remarks.append(
+                        f"{loop[1]}: the index of a coordinate; each moves by itself"
+                    )
                 self.section = "iteration"
             elif word in ("repeat", "until", "while"):
-                raise self.error(f"a loop '{word}' in an iteration", start, end, "for t = 1 to … do")
+                raise self.error(
+                    f"a loop '{word}' in an iteration", start, end, "for t = 1 to … do"
+                )
             elif not word:
                 if self.section == "input":
                     self.inputs(start, end)
@@ -339,7 +351,9 @@ class Paper:
         for part in parts:
             marks = outer(part)
             if not marks and display and assigns and any(t.kind != "word" for t in part):
-                raise self.error("this assigns nothing", part[0].start, part[-1].end, "an assignment")
+                raise self.error(
+                    "this assigns nothing", part[0].start, part[-1].end, "an assignment"
+                )
             if marks:
                 found += self.assignment(part, marks)
         return found
@@ -358,7 +372,9 @@ class Paper:
                 return [line for name, value in pairs for line in self.line(name, value)]
             if len(tuples) == 1:
                 text = "".join(token.text for token in left)
-                self.remarks.append(f"{text}: the list of what is kept; it says no more than the lines")
+                self.remarks.append(
+                    f"{text}: the list of what is kept; it says no more than the lines"
+                )
                 return []
         if len(sides) > 1:
             place = part[marks[1]]
@@ -390,7 +406,9 @@ class Paper:
         if len(name) == 4 and name[1].text == "^{" and name[2].text == "0":
             name = [name[0]._replace(atom=name[0].atom and name[0].atom._replace(time="0"))]
         if len(name) != 1 or not name[0].atom:
-            raise self.error("an assignment to more than a symbol", start, left[-1].end, "one symbol")
+            raise self.error(
+                "an assignment to more than a symbol", start, left[-1].end, "one symbol"
+            )
         target = name[0].atom
         words = [token for token in right if token.kind == "word"]
         if len(words) == len(right):
@@ -458,7 +476,9 @@ class Reader:
         while self.place < len(self.tokens) and self.peek() != closing:
             token = self.tokens[self.place]
             follows = bool(found) and (
-                found[-1].atom is not None or found[-1].text[-1:] in tuple(")]}") or found[-1].text.isdigit()
+                found[-1].atom is not None
+                or found[-1].text[-1:] in tuple(")]}")
+                or found[-1].text.isdigit()
             )
             if token.kind == "number" and follows:
                 found.append(Piece("\\cdot", token.start, token.start))
@@ -578,7 +598,9 @@ class Reader:
         return f"{ACCENTS[token.text]}{{{base}}}{rest}", atom.time
 
     def symbol(self, token, base, time=None):
-        return self.scripts(token, Atom(base, time or "", token.start, self.tokens[self.place - 1].end))
+        return self.scripts(
+            token, Atom(base, time or "", token.start, self.tokens[self.place - 1].end)
+        )
 
     def scripts(self, token, atom):
         """A symbol with its labels, its time and its power."""
@@ -690,7 +712,10 @@ class Reader:
             inside = self.expression(")")
             self.closing(opening, ")")
         atoms = tuple(piece.atom for piece in inside if piece.atom)
-        return [Piece("\\nabla", token.start, self.tokens[self.place - 1].end, None, atoms), *self.power()]
+        return [
+            Piece("\\nabla", token.start, self.tokens[self.place - 1].end, None, atoms),
+            *self.power(),
+        ]
 
     def running_total(self, token):
         r"""\sum_{i=1}^{t} or \prod_{i=1}^{t}: a quantity that each iteration adds to or multiplies."""
@@ -710,8 +735,12 @@ class Reader:
         kind = "\\Sigma" if token.text == "\\sum" else "\\Pi"
         text = "".join(piece.text or piece.atom.name for piece in pieces)  # type: ignore[union-attr]
         names = [name for name, _ in self.paper.sums if name.startswith(kind)]
-        known = next((name for name, value in self.paper.sums if value[1:] and texts(value) == text), "")
-        name = known or f"{kind}_{{{token.text[1:]}}}" + (f"^{{\\text{{{len(names) + 1}}}}}" if names else "")
+        known = next(
+            (name for name, value in self.paper.sums if value[1:] and texts(value) == text), ""
+        )
+        name = known or f"{kind}_{{{token.text[1:]}}}" + (
+            f"^{{\\text{{{len(names) + 1}}}}}" if names else ""
+        )
         total = Piece("", token.start, token.end, Atom(name, "t", token.start, token.end))
         before = total._replace(atom=total.atom._replace(time="t-1"))  # type: ignore[union-attr]
         sign = Piece("+" if kind == "\\Sigma" else "\\cdot", token.start, token.end)
@@ -739,5 +768,3 @@ def parts_of(name):
     assert match is not None, name
     base, sub, up = match.groups()
     return base, (sub or "").strip("{}"), up or ""
-
-
