@@ -13,7 +13,9 @@ import importlib.metadata
 import inspect
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +53,9 @@ VALUES = {
 }
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Case(NamedTuple):
     """A formula of a docstring.
 
@@ -68,10 +73,10 @@ class Case(NamedTuple):
     name: str
     blocks: tuple[int, ...] = (0,)
     options: tuple[str, ...] = ()
-    given: dict[str, Any] = {}
-    names: dict[str, str] = {}
+    given: Mapping[str, Any] = NOTHING
+    names: Mapping[str, str] = NOTHING
     mends: tuple[tuple[str, str], ...] = ()
-    given_too: dict[str, Any] = {}
+    given_too: Mapping[str, Any] = NOTHING
 
 
 # 0 in the first iteration, then 1.
@@ -204,7 +209,7 @@ def text_of(case: Case) -> str:
     return re.sub(r":math:\s*`([^`]*)`", r"$\1$", text)
 
 
-def compare(reading: Reading, case: Case, given: dict[str, Any]) -> tuple[float, int, dict]:
+def compare(reading: Reading, case: Case, given: Mapping[str, Any]) -> tuple[float, int, dict]:
     """The greatest difference of the parameters, the first iteration that differs, the values."""
     make = documented(case.name)
     known = inspect.signature(make).parameters
@@ -280,10 +285,10 @@ def measured(case: Case) -> dict[str, Any]:
             assert old in text, (case.name, old)
             text = text.replace(old, new)
         mended = read_letters(text, path=case.name, options=options)
-        most, parted, _ = compare(mended, case, case.given | case.given_too)
+        most, parted, _ = compare(mended, case, {**case.given, **case.given_too})
         row["mended"] = {
             "formula": [f"{old} -> {new}" for old, new in case.mends],
-            "arguments": case.given_too,
+            "arguments": dict(case.given_too),
             "difference": float(f"{most:.1e}"),
             "agrees": not parted,
         }

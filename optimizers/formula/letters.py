@@ -128,7 +128,7 @@ class Translation:
         program = self.flat(program, {self.parameter, self.gradient})
         first = [line for line in program if line.section == "initialize"]
         loop = [line for line in program if line.section != "initialize"]
-        self.loop = self.in_place(self.needed(self.shifted(loop)))
+        self.loop = self.in_place(self.ordered(self.needed(self.shifted(loop))))
         self.first = self.started(first)
 
     def error(self, message, start, end, accepted=ACCEPTED):
@@ -167,7 +167,7 @@ class Translation:
                 said = self.options.get(
                     self.words.get(atom.name, atom.name).replace(" ", "_"), True
                 )
-                self.remark(
+                self.paper.remark(
                     f"{atom.name} is {'not' if said else ''} 0: taken to hold".replace("  ", " ")
                 )
                 return said
@@ -178,16 +178,12 @@ class Translation:
             word = re.sub(r"\\(text|textit|textbf|mathrm|texttt)\{|[{}\\:\s]", "", text)
             if re.fullmatch(r"[A-Za-z_]{3,}", word):
                 value = self.options.get(word, False)
-                self.remark(f"{word}: an option, {'on' if value else 'off'}")
+                self.paper.remark(f"{word}: an option, {'on' if value else 'off'}")
                 return value
         message = "a condition that is neither an option nor a comparison"
         raise self.error(
             message, branch.start, branch.end, r"a word, \lambda \neq 0, a > b or a < b"
         )
-
-    def remark(self, text):
-        if text not in self.remarks:
-            self.remarks.append(text)
 
     def expression(self, tokens):
         """The pieces of some tokens."""
@@ -279,7 +275,7 @@ class Translation:
         lines = list(every(program))
         assigned = [line.target.name for line in lines if line.section != "initialize"]
         read_names = [atom.name for line in lines for atom in atoms(line.value)]
-        inside = [a.name for line in lines for p in line.value for a in p.inside or ()]
+        inside = [a.name for line in lines for p in line.value for a in atoms(p.inside or ())]
         choices = [name for name in PARAMETERS if name in assigned]
         choices += [name for name in PARAMETERS if name in (*read_names, *inside)]
         moved = bool(choices) and choices[0] in assigned
@@ -300,12 +296,9 @@ class Translation:
             line = lines[-1]
             raise self.error("no gradient", line.start, line.end, r"g_t, or \nabla f(\theta_{t-1})")
         self.gradient = names[0]
+        moves = {line.target.time for line in lines if line.target.name == self.parameter}
         for line, piece in nablas:
-            if piece.inside and self.parameter not in {atom.name for atom in piece.inside}:
-                message = f"a gradient at something else than the parameter {self.parameter}"
-                raise self.error(
-                    message, piece.start, piece.end, rf"\nabla f({self.parameter}_{{t-1}})"
-                )
+            self.check_gradient(piece, moves)
             if line in declared and len(line.value) == 2:
                 raise self.error("the negative of a gradient as the gradient", line.start, line.end)
         program = without(program, declared)
@@ -314,6 +307,18 @@ class Translation:
         if not moved:
             program = self.with_update(program, assigned, read_names)
         return program
+
+    def check_gradient(self, piece, moves):
+        """The gradient is that at the parameter, before it moves."""
+        comma = [place for place, inner in enumerate(piece.inside) if inner.text == ","]
+        at = piece.inside[: comma[0]] if comma else piece.inside
+        atom = at[0].atom if len(at) == 1 else None
+        old = {"", "t"} if "t+1" in moves or not moves else {"", "t-1"}
+        if at and not (atom and atom.name == self.parameter and atom.time in old):
+            message = f"a gradient at something else than the parameter {self.parameter} as it was"
+            index = "t" if "t" in old else "t-1"
+            accepted = rf"\nabla f({self.parameter}_{{{index}}})"
+            raise self.error(message, piece.start, piece.end, accepted)
 
     def with_update(self, program, assigned, read_names):
         """A text that gives only an update: it is added to the parameter."""
@@ -327,7 +332,7 @@ class Translation:
             )
         last = next(line for line in reversed(lines) if line.target.name == found[0])
         start, end = last.start, last.end
-        self.remark(f"{found[0]}: the update, which is added to the parameter")
+        self.paper.remark(f"{found[0]}: the update, which is added to the parameter")
         value = [
             Piece("", start, end, Atom(self.parameter, "t", start, end)),
             Piece("+", start, end),
@@ -351,7 +356,8 @@ class Translation:
             time = atom.time
             if times == {"t+1"}:
                 if time == "t-1":
-                    raise self.error(f"`{atom.name}` at t-1, and assigned at t+1", *atom[2:4], "t")
+                    self.older.setdefault(atom.name, atom)
+                    return atom._replace(name=labelled(atom.name, "before"), time="")
                 return atom._replace(time={"t+1": "t", "t": "t-1"}.get(time, time))
             if time == "t+1":
                 if "t+1" not in times:
@@ -365,7 +371,29 @@ class Translation:
                 raise self.error("an assignment at t-1", *atom[2:4], "t")
             return atom
 
+        self.older: dict[str, Atom] = {}
         return [changed(line, move) for line in lines]
+
+    def ordered(self, lines):
+        """Equations in the order in which they need each other, where the indices say it."""
+        targets = [line.target.name for line in lines]
+        if len(set(targets)) < len(targets):
+            return lines
+        found, left = [], list(lines)
+        while left:
+            later = {line.target.name for line in left}
+            ready = [
+                line
+                for line in left
+                if not any(a.time == "t" and a.name in later for a in atoms(line.value))
+            ]
+            if not ready:
+                return lines
+            found.append(ready[0])
+            left.remove(ready[0])
+        if found != lines:
+            self.paper.remark("the lines are run in the order in which they need each other")
+        return found
 
     def needed(self, lines):
         r"""Lines without those that only name: \theta_t = \theta_{t-1}, and S_t = m_t that nothing reads."""
@@ -374,7 +402,7 @@ class Translation:
         for line in lines:
             name, only = line.target.name, line.value[0].atom if len(line.value) == 1 else None
             if only and name not in (*reads, self.parameter):
-                self.remark(f"{name}: another name of {only.name}, which no line reads")
+                self.paper.remark(f"{name}: another name of {only.name}, which no line reads")
             elif not only or only.name != name or (only.time != "t" and name in known):
                 found.append(line)
             known.add(name)
@@ -417,10 +445,17 @@ class Translation:
             piece = Piece("", start, end, Atom(value, "", start, end))
             return Line(Atom(target, "", start, end), [piece], start, end)
 
+        for name, atom in self.older.items():
+            line = copies.setdefault(name, Line(atom, [], atom.start, atom.end))
+            self.states.setdefault(labelled(name, "before"), line)
         begin = [
             copy(name, line, labelled(name, "previous"), name) for name, line in copies.items()
         ]
         last = [copy(name, line, labelled(name, "previous"), name) for name, line in kept.items()]
+        last += [
+            copy(name, copies[name], labelled(name, "before"), labelled(name, "previous"))
+            for name in self.older
+        ]
         return [*begin, *found, *last]
 
     def started(self, lines):
@@ -434,7 +469,7 @@ class Translation:
             if name == self.parameter:
                 continue
             if name not in used or name not in assigned | used:
-                self.remark(f"{name}: has a first value, and no line that is taken reads it")
+                self.paper.remark(f"{name}: has a first value, and no line that is taken reads it")
                 continue
             self.states.setdefault(name, line)
             value = [p._replace(atom=p.atom._replace(time="")) if p.atom else p for p in line.value]
@@ -443,11 +478,16 @@ class Translation:
         self.unsaid = [name for name in self.states if name not in said]
         for name in self.unsaid:
             line = self.states[name]
-            first = "1" if name.startswith("\\Pi") else "0"
-            value = [Piece(first, line.start, line.end)]
+            value = [Piece(self.first_value(name), line.start, line.end)]
             atom = Atom(name, "", line.start, line.end)
             found.append(Line(atom, value, line.start, line.end, "said nowhere"))
         return found
+
+    def first_value(self, name):
+        """The first value of a state for which the text says none."""
+        if name == labelled(self.parameter, "before"):
+            return self.parameter
+        return "1" if name.startswith("\\Pi") else "0"
 
     # The rule.
 
@@ -468,8 +508,12 @@ class Translation:
                 text.append(written + "$")
                 places.append((line, columns))
         dialect = "\n".join(text)
+        said = self.values(rows)
+        for code, value in said.items():
+            self.paper.remark(f"{code} = {value}, because the text says so")
+        given = {**said, **(defaults or {})}
         try:
-            rule = read(dialect, path=self.source.path, symbols=rows, defaults=defaults)
+            rule = read(dialect, path=self.source.path, symbols=rows, defaults=given)
         except FormulaError as error:
             raise self.placed(error, places) from None
         statements = []
@@ -481,6 +525,13 @@ class Translation:
                 latex = re.sub(r"[\s&]+", " ", self.source.text[line.start : line.end]).strip()
             statements.append(statement._replace(latex=latex, line=row, column=column))
         return Reading(replace(rule, statements=tuple(statements)), self.taken(rows), dialect)
+
+    def values(self, rows):
+        """The values of hyper-parameters that the text says, by their names in the code."""
+        said = self.paper.values
+        found = {row.code: said[row.latex] for row in rows if row.latex in said}
+        pair = [found.pop(f"betas[{place}]", None) for place in (0, 1)]
+        return found if None in pair else {**found, "betas": tuple(pair)}
 
     def placed(self, error, places):
         """The error of the reader at its place in the paper's text."""
@@ -584,7 +635,7 @@ class Translation:
                 found.append(f"{row.latex}: the {row.kind}")
             elif row.kind == "state":
                 unsaid = row.latex in self.unsaid
-                first = "1" if row.latex.startswith("\\Pi") else "0"
+                first = self.first_value(row.latex)
                 why = f"; it starts at {first}, because the text does not say" if unsaid else ""
                 found.append(f"{row.latex}: a state, called {row.code}{why}")
             elif row.kind == "hyper-parameter":

@@ -5,7 +5,7 @@ whatever order and brackets they stand: $\hat{m_t}$, $\hat m_t$ and ${\hat m}^{(
 """
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sympy.core.alphabets import greeks
 
@@ -24,13 +24,13 @@ class Atom(NamedTuple):
 
 
 class Piece(NamedTuple):
-    r"""A piece of an expression: an atom, a gradient \nabla f(…) with the symbols in its brackets, or text."""
+    r"""A piece of an expression: an atom, \nabla f(…) with the pieces in its brackets, or text."""
 
     text: str
     start: int
     end: int
     atom: Atom | None = None
-    inside: tuple[Atom, ...] | None = None
+    inside: tuple[Any, ...] | None = None
 
 
 class Line(NamedTuple):
@@ -83,7 +83,7 @@ MATH = re.compile(
     r"""\$\$(?P<display>.*?)\$\$ | \\\[(?P<bracket>.*?)\\\] | (?<!\\)\$(?P<inline>[^$]+)\$
     | \\\((?P<round>.*?)\\\)
     | \\begin\{(?P<kind>equation|align|aligned|gather|multline|eqnarray|array)(?P<star>\*?)\}
-      (?P<environment>.*?)\\end\{(?P=kind)(?P=star)\}""",
+      (?:\{[lcr|\s]*\})?(?P<environment>.*?)\\end\{(?P=kind)(?P=star)\}""",
     re.VERBOSE | re.DOTALL,
 )
 CASES = re.compile(r"\\begin\{cases\}(.*?)\\end\{cases\}", re.DOTALL)
@@ -111,6 +111,8 @@ FUNCTIONS = {
     **{"max": "\\max", "min": "\\min", "clip": "\\operatorname{clip}"},
     **dict.fromkeys(("sign", "sgn"), "\\operatorname{sign}"),
 }
+# Letters that papers use for functions.
+CALLED = ("f", "h", "F", "L", "J", "N", "P", "\\phi", "\\varphi", "\\Phi", "\\ell", "\\mathcal")
 BARS = ("|", "\\|", "\\vert", "\\Vert", "\\lvert", "\\rvert", "\\lVert", "\\rVert")
 LETTERS = {*greeks, *(f"var{name}" for name in greeks), "ell"}
 LETTERS |= {name.capitalize() for name in greeks}
@@ -133,6 +135,7 @@ class Paper:
         self.program: list = []
         self.words: dict[str, str] = {}
         self.remarks: list[str] = []
+        self.values: dict[str, float] = {}
         self.coordinates: set[str] = set()
         self.sums: list[tuple[str, list[Piece]]] = []
         indices = re.findall(r"_\{?\(?([tkn])(?![A-Za-z])", source.text)
@@ -220,7 +223,7 @@ class Paper:
                     r"\text{if word = True}",
                 )
             if self.option(said[1]) == (said[2] == "True"):
-                start, end = row.span("value")
+                start = row.start("value")
                 return start, start + len(row["value"].rstrip().rstrip(","))
         raise self.error(
             "no case of these is chosen", *cases.span(), "a case for True and one for False"
@@ -229,10 +232,13 @@ class Paper:
     def option(self, word):
         """Whether an option is on; off unless said."""
         value = self.options.get(word, False)
-        remark = f"{word}: an option, {'on' if value else 'off'}"
-        if remark not in self.remarks:
-            self.remarks.append(remark)
+        self.remark(f"{word}: an option, {'on' if value else 'off'}")
         return value
+
+    def remark(self, text):
+        """Note what a reader should know; once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     def rows(self, start, end):
         """The rows of a piece: start, end and indent; a row that begins with a sign goes on."""
@@ -354,9 +360,25 @@ class Paper:
                 raise self.error(
                     "this assigns nothing", part[0].start, part[-1].end, "an assignment"
                 )
-            if marks:
+            if marks and (display or not self.said(part, marks[0])):
                 found += self.assignment(part, marks)
         return found
+
+    def said(self, part, mark):
+        r"""Whether $\beta_1 = 0.9$ or $f(x) = …$ in a sentence says a value, or nothing to read."""
+        left, right = part[:mark], "".join(token.text for token in part[mark + 1 :])
+        pieces = self.lenient(left[0].start, left[-1].end) if left else []
+        atom = pieces[0].atom if len(pieces) == 1 else None
+        text = self.source.text[part[0].start : part[-1].end]
+        number = re.fullmatch(r"[0-9.]+|([0-9.]+\\(times|cdot))?10\^(\{-?[0-9]+\}|[0-9])", right)
+        if atom and atom.name == "t":
+            return True
+        if atom and not atom.time and number:
+            self.values[atom.name] = value_of(right)
+            return True
+        if not atom:
+            self.remark(f"{text}: in a sentence, and no assignment to a symbol; not read")
+        return not atom and self.members(part[mark + 1 :]) is None
 
     def assignment(self, part, marks):
         """The assignment of a part of a row; S_0 := (m_0, v_0) = (0, 0) has several."""
@@ -443,6 +465,19 @@ def outer(part):
     return marks
 
 
+def value_of(text):
+    r"""A number of a sentence: 0.9, 10^{-8} or 3 \times 10^{-4}.
+
+    Example:
+        >>> value_of("0.9"), value_of("10^{-8}"), value_of(r"3\\times10^{-4}")
+        (0.9, 1e-08, 0.0003)
+    """
+    text = re.sub(r"\\(?:times|cdot)", "*", text.replace("{", "").replace("}", ""))
+    factor, _, power = text.rpartition("*") if "*" in text else ("1", "", text)
+    base, _, exponent = power.partition("^")
+    return float(f"{factor}e{exponent}") if exponent and base == "10" else float(base)
+
+
 def label_of(word):
     """A word as a symbol of the dialect: its first letter with the word as its index."""
     plain = word.replace("\\_", "").replace("_", "")
@@ -514,7 +549,7 @@ class Reader:
             return self.gradient(token)
         if text in ("\\sum", "\\prod"):
             return self.running_total(token)
-        if text in ACCENTS or text == "\\Delta" and self.starts_symbol():
+        if text in ACCENTS or (text == "\\Delta" and self.starts_symbol()):
             return self.symbol(token, *self.prefixed(token))
         if text == "E" and self.peek() == "[":
             # E[g^2]_t is one symbol: an average by the name of what it averages.
@@ -527,6 +562,12 @@ class Reader:
             base = label_of(text) if token.kind == "long" else text
             return self.symbol(token, base)
         raise self.error(f"cannot read `{text}`", token)
+
+    def refuse_call(self, token, name):
+        """f(x) is a product to the dialect, and a function to whoever wrote it."""
+        if name in CALLED and self.peek() in ("(", "["):
+            message = "a function of what is in the brackets, or a product?"
+            raise self.error(message, token, r"\cdot before the bracket, or the function's formula")
 
     def starts_symbol(self):
         """Whether a letter follows, as in \\Delta x."""
@@ -561,7 +602,9 @@ class Reader:
         if inner in FUNCTIONS:
             return self.function(token, inner)
         if re.fullmatch(r"[A-Za-z]|\\[A-Za-z]+", inner):
-            return self.symbol(token, inner)
+            found = self.symbol(token, inner)
+            self.refuse_call(token, "f" if re.match(r"\\math(bb|cal)", token.text) else inner)
+            return found
         if self.peek() in ("(", "[", "{") or token.text.startswith("\\operatorname"):
             raise self.error(f"unknown function `{inner}`", token)
         if re.fullmatch(r"[A-Za-z]+", inner) and self.peek() in ("_", "^"):
@@ -598,9 +641,11 @@ class Reader:
         return f"{ACCENTS[token.text]}{{{base}}}{rest}", atom.time
 
     def symbol(self, token, base, time=None):
-        return self.scripts(
-            token, Atom(base, time or "", token.start, self.tokens[self.place - 1].end)
-        )
+        """A symbol with its scripts."""
+        end = self.tokens[self.place - 1].end
+        found = self.scripts(token, Atom(base, time or "", token.start, end))
+        self.refuse_call(token, base)
+        return found
 
     def scripts(self, token, atom):
         """A symbol with its labels, its time and its power."""
@@ -624,9 +669,8 @@ class Reader:
             elif re.fullmatch(r"\([0-9]\)", text):
                 up += text[1:-1]
             elif text in self.paper.coordinates or re.fullmatch(r"\([ij]\)", text):
-                remark = f"{text.strip('()')}: the index of a coordinate; each moves by itself"
-                if remark not in self.paper.remarks:
-                    self.paper.remarks.append(remark)
+                index = text.strip("()")
+                self.paper.remark(f"{index}: the index of a coordinate; each moves by itself")
             elif word := re.fullmatch(rf"(?:{TEXT}\{{)?([A-Za-z]{{2,}}|\*|\\star|\\ast)\}}?", text):
                 up += "star" if word[1] in ("*", "\\star", "\\ast") else word[1]
             elif power:
@@ -680,6 +724,8 @@ class Reader:
                 time = when
             elif part not in self.paper.coordinates:
                 labels.append(part.replace("\\_", ""))
+        if time and labels[:1] in (["i"], ["j"]):
+            self.paper.remark(f"{labels.pop(0)}: the index of a coordinate; each moves by itself")
         return labels, time
 
     def power(self):
@@ -705,15 +751,15 @@ class Reader:
             self.next()
             self.script()
         if self.starts_symbol() or self.peek().startswith("\\math"):
-            self.item()
+            letter = self.next()
+            self.scripts(letter, Atom("f", "", letter.start, letter.end))
         inside: list[Piece] = []
         if self.peek() == "(":
             opening = self.next()
             inside = self.expression(")")
             self.closing(opening, ")")
-        atoms = tuple(piece.atom for piece in inside if piece.atom)
         return [
-            Piece("\\nabla", token.start, self.tokens[self.place - 1].end, None, atoms),
+            Piece("\\nabla", token.start, self.tokens[self.place - 1].end, None, tuple(inside)),
             *self.power(),
         ]
 
