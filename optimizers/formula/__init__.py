@@ -27,6 +27,7 @@ HOMES = {
     "in_letters": "letters",
     "loop_of": "loop",
     "occurrences": "expressions",
+    "paper_lines": "letters",
     "read": "reader",
     "read_letters": "letters",
     "rule_of": "reader",

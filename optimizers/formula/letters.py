@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .expressions import occurrences
 from .paper import ACCEPTED, Atom, Branch, Line, Paper, Piece, Reader, parts_of
 from .reader import read
 from .rule import Rule
@@ -288,7 +289,7 @@ class Translation:
         ]
         names = list(dict.fromkeys(line.target.name for line in declared))
         if not names:
-            names = [name for name in ("g", "G") if name in read_names and name not in assigned]
+            names = [name for name in ("g", "G") if name in read_names and found_first(name, lines)]
         nablas = [(line, p) for line in lines for p in line.value if p.inside is not None]
         if not names and nablas:
             names = ["g"]
@@ -656,6 +657,12 @@ def every(program):
             yield from every([*item.then, *item.other])
 
 
+def found_first(name, lines):
+    """Whether lines find a quantity rather than make it: the first that assigns to it reads it."""
+    first = next((line for line in lines if line.target.name == name), None)
+    return first is None or any(a.name == name and a.time != "t-1" for a in atoms(first.value))
+
+
 def atoms(pieces):
     """The symbols that pieces read."""
     return [piece.atom for piece in pieces if piece.atom]
@@ -772,3 +779,107 @@ def unlike(name, taken):
     while name in taken:
         name += "_"
     return name
+
+
+# The letters of papers for the symbols of the dialect, of one parameter; all others are the same.
+LETTERS = {
+    "W": "\\theta",
+    "dW": "g",
+    r"dW^{\text{clipped}}": "\\hat{g}",
+    "V_{dw}": "m",
+    r"V_{dw}^{\text{corrected}}": "\\hat{m}",
+    r"V_{dw}^{\text{ahead}}": "\\bar{m}",
+    "S_{dw}": "v",
+    r"S_{dw}^{\text{corrected}}": "\\hat{v}",
+    r"S_{dw}^{\text{max}}": r"v^{\text{max}}",
+    "U_{dw}": "u",
+    "\\Delta_{dw}": "\\Delta",
+    "\\alpha": "\\eta",
+}
+
+
+def paper_lines(rule: Rule) -> list[str]:
+    r"""The lines of a rule of the dialect for W in papers' letters, with their index of time.
+
+    Args:
+        rule: a rule that moves W and no matrix.
+
+    Returns:
+        One LaTeX assignment for each line of W; read together they are the same rule.
+
+    Raises:
+        ValueError: the rule moves matrices, or what was written is not read back as the same rule.
+
+    Example:
+        >>> from optimizers import rule_of
+        >>> print(*paper_lines(rule_of("Adam")), sep="\n")
+        m_0 = 0
+        v_0 = 0
+        g_t = g_t + \lambda \theta_{t-1}
+        m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t
+        v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2
+        \hat{m}_t = m_t / (1 - \beta_1^t)
+        \hat{v}_t = v_t / (1 - \beta_2^t)
+        \theta_t = \theta_{t-1} - \eta \frac{\hat{m}_t}{\sqrt{\hat{v}_t} + \epsilon}
+    """
+    statements = rule.lines("W")
+    if rule.matrix:
+        raise ValueError(f"{statements[0].path}: papers' letters for matrices are not known")
+    found, known = [], set()
+    for line in statements:
+        if line.section == "iteration" and found and found[-1][1] == "initialize":
+            known = set()
+        places = occurrences(line.latex, rule.symbols.values())
+        latex = line.latex
+        for place, (symbol, start, end) in reversed(list(enumerate(places))):
+            written = LETTERS.get(symbol.latex, symbol.latex)
+            if symbol.kind in ("hyper-parameter", "iteration"):
+                time = ""
+            elif line.section == "initialize":
+                time = "0"
+            elif symbol.kind in ("state", "parameter") and place and symbol.latex not in known:
+                time = "{t-1}"
+            else:
+                time = "t"
+            written = timed(written, time)
+            if time and latex[:start].rstrip().endswith("^"):
+                written = f"{{{written}}}"
+            latex = latex[:start] + written + latex[end:]
+        latex = re.sub(r"\s*(:=|\\leftarrow(?![A-Za-z]))\s*", " = ", latex)
+        found.append((latex, line.section))
+        known.add(line.target)
+    lines = [latex for latex, _ in found]
+    reading = read_letters(" \\\\\n".join(lines), path=statements[0].path)
+    if nested(rule, LETTERS) != nested(reading.rule, {}):
+        raise ValueError(f"{statements[0].path}: its lines in papers' letters are another rule")
+    return lines
+
+
+def nested(rule, names):
+    """The lines of a rule's first parameter as tuples, with its symbols renamed."""
+
+    def tuples(expression):
+        if expression.is_Symbol:
+            return names.get(expression.name, expression.name)
+        if not expression.args:
+            return str(expression)
+        return (expression.func.__name__, *map(tuples, expression.args))
+
+    return [
+        (line.section, names.get(line.target, line.target), tuples(line.expression))
+        for line in rule.lines(rule.variables[0])
+    ]
+
+
+def timed(latex, time):
+    r"""A symbol with an index of time.
+
+    Example:
+        >>> timed("m", "t"), timed("v^{\\text{max}}", "{t-1}"), timed("\\rho_{\\infty}", "t")
+        ('m_t', 'v_{t-1}^{\\text{max}}', '\\rho_{\\infty,t}')
+    """
+    base, sub, up = parts_of(latex)
+    above = f"^{{\\text{{{up}}}}}" if up else ""
+    if not time:
+        return latex
+    return f"{base}_{{{sub},{time.strip('{}')}}}{above}" if sub else f"{base}_{time}{above}"
