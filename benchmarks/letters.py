@@ -1,4 +1,4 @@
-r"""How many formulas of torch.optim's and Optax's documentation the reader of papers' letters reads.
+r"""How many formulas of torch's and Optax's docstrings the reader of papers' letters reads.
 
 `python -m benchmarks.letters` reads the formulas in the docstrings of the installed packages, runs
 what it could read beside the class or function that they document, 100 steps in float64, and writes
@@ -238,7 +238,13 @@ def compare(reading: Reading, case: Case, given: Mapping[str, Any]) -> tuple[flo
     random = np.random.default_rng(0)
     start = random.standard_normal(6)
     grads = random.standard_normal((STEPS, 6)) ** 3
-    seen = (run_torch if of_torch else run_optax)(make, theirs, start, grads)
+    # torch's NAdam keeps its product of momenta in the default type.
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        seen = (run_torch if of_torch else run_optax)(make, theirs, start, grads)
+    finally:
+        torch.set_default_dtype(usual)
     param: Any = start
     state: dict[str, Any] = {}
     most, parted = 0.0, 0
@@ -295,6 +301,11 @@ def measured(case: Case) -> dict[str, Any]:
     return row
 
 
+def version(library: str) -> str:
+    """The version of a library, without the name of its build."""
+    return importlib.metadata.version(library).partition("+")[0]
+
+
 def main() -> None:
     """Measure, write the results, print the counts."""
     rows = [measured(case) for case in CASES]
@@ -303,7 +314,7 @@ def main() -> None:
         own = [row for row in rows if row["name"].startswith(library)]
         read = [row for row in own if row["read"]]
         libraries[library] = {
-            "version": importlib.metadata.version(library).partition("+")[0],
+            "version": version(library),
             "docstrings": len({row["name"] for row in own}),
             "docstrings read": len({row["name"] for row in read}),
             "formulas": len(own),
@@ -331,6 +342,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # torch's NAdam keeps its product of momenta in the default type.
-    torch.set_default_dtype(torch.float64)
     main()

@@ -85,16 +85,16 @@ def read_letters(
         >>> print(*reading.taken, sep="\n")
         \theta: the parameter
         g: the gradient
-        m: a state, called m; it starts at 0, because the text does not say
         \mu: a hyper-parameter, called momentum
         \eta: a hyper-parameter, called lr
+        m: a state, called m; it starts at 0, because the text does not say
         >>> reading.rule.step(1.0, 0.5, {}, lr=0.1, momentum=0.9)
         (0.95, {'step': 1, 'm': 0.5})
         >>> read_letters(r"\theta_t = \theta_{t-1} - \eta \log g_t", path="mine.md")
         Traceback (most recent call last):
-        optimizers.formula.source.FormulaError: mine.md:1:34: cannot read `\log`
+        optimizers.formula.source.FormulaError: mine.md:1:32: cannot read `\log`
             \theta_t = \theta_{t-1} - \eta \log g_t
-                                           ^^^^
+                                       ^^^^
         accepted: letters with indices, \frac{}{}, \sqrt{}, \max(), \min(), \mathrm{sign}(), \mathrm{clip}(), |·|, \|·\|, \nabla f(\theta), \sum_{i=1}^{t}, \prod_{i=1}^{t}
     """
     return Translation(Source(text, str(path), line), dict(options or {})).reading(defaults)
@@ -121,7 +121,7 @@ class Translation:
         self.targets = {line.target.name for line in every(program)}
         self.indicators = 0
         program = self.settled(program)
-        if not program:
+        if not list(every(program)):
             raise self.error(
                 "no assignment", 0, len(source.text.rstrip()), r"\theta_t = \theta_{t-1} - \eta g_t"
             )
@@ -540,11 +540,12 @@ class Translation:
         message = str(error).split("\n")[0].partition(f":{error.line}:{error.column}: ")[2]
         if line is None:
             return self.error(message, 0, 1, error.accepted)
-        pieces = [piece for column, piece in columns if column <= error.column]
-        inside = (
-            pieces[-1:] if pieces and len(error.piece) <= len(pieces[-1].text or "x" * 40) else []
-        )
-        start, end = (inside[0].start, inside[0].end) if inside else (line.start, line.end)
+        end = error.column + len(error.piece)
+        before = [piece for column, piece in columns if column <= error.column]
+        within = [piece for column, piece in columns if error.column < column < end]
+        # An error at the target or at the whole line is one at the line.
+        inside = [*before[-1:], *within] if before else []
+        start, end = (inside[0].start, inside[-1].end) if inside else (line.start, line.end)
         return self.error(message, start, end, error.accepted)
 
     def table(self):
@@ -743,7 +744,7 @@ def labelled(name, label):
     r"""A symbol with one more label above it.
 
     Example:
-        >>> labelled("\\hat{m}_1", "next"), labelled(r"v^{\\text{max}}", "next")
+        >>> labelled("\\hat{m}_1", "next"), labelled(r"v^{\text{max}}", "next")
         ('\\hat{m}_1^{\\text{next}}', 'v^{\\text{maxnext}}')
     """
     base, sub, up = parts_of(name)
@@ -825,7 +826,8 @@ def paper_lines(rule: Rule) -> list[str]:
     statements = rule.lines("W")
     if rule.matrix:
         raise ValueError(f"{statements[0].path}: papers' letters for matrices are not known")
-    found, known = [], set()
+    found: list[tuple[str, str]] = []
+    known: set[str] = set()
     for line in statements:
         if line.section == "iteration" and found and found[-1][1] == "initialize":
             known = set()

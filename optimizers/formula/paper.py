@@ -469,7 +469,7 @@ def value_of(text):
     r"""A number of a sentence: 0.9, 10^{-8} or 3 \times 10^{-4}.
 
     Example:
-        >>> value_of("0.9"), value_of("10^{-8}"), value_of(r"3\\times10^{-4}")
+        >>> value_of("0.9"), value_of("10^{-8}"), value_of(r"3\times10^{-4}")
         (0.9, 1e-08, 0.0003)
     """
     text = re.sub(r"\\(?:times|cdot)", "*", text.replace("{", "").replace("}", ""))
