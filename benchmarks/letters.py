@@ -167,7 +167,13 @@ CASES = (
         names={**BETA_ROOT, "beta_3": "b3"},
         mends=POWERS,
     ),
-    Case("optax.contrib.dog"),
+    Case(
+        "optax.contrib.dog",
+        mends=(
+            (r"\max_{k \leq t} r_k", r"\max(\max_{k \leq t} r_k, 10^{-6} (1 + \|x_0\|))"),
+            (r"\eta_t\, g_t", r"\gamma \eta_t\, g_t"),
+        ),
+    ),
     Case("optax.contrib.schedule_free"),
     Case(
         "optax.contrib.simplified_ademamix",

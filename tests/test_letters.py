@@ -89,6 +89,10 @@ RUNS = {
         r"$$w_{t+1} = w_t - \frac{\eta}{\sqrt{\sum_{i=1}^{t} g_i^2}} g_t$$",
         [0.9, 0.9 - 0.08],
     ),
+    "a maximum": (
+        r"$$w_{t+1} = w_t - \eta \max_{i \leq t} |w_i - w_0| - \eta g_t$$",
+        [0.7, 0.7 - 0.1 * 0.3 - 0.4],
+    ),
     "two steps back": (
         r"$$x_{k+1} = x_k - \alpha \nabla f(x_k) + \beta (x_k - x_{k-1})$$",
         [0.7, 0.7 - 0.4 + 0.8 * -0.3],
@@ -175,6 +179,9 @@ def test_an_option_is_off_unless_said():
     assert "nesterov: an option, off" in off.taken
     assert "nesterov: an option, on" in on.taken
     assert len(str(off.rule)) != len(str(on.rule))
+    with pytest.raises(FormulaError, match="no branch asks for the option 'nestrov'") as caught:
+        read_letters(letters.text_of(case), options={"nestrov": True})
+    assert caught.value.accepted == "maximize, nesterov"
 
 
 def test_a_value_in_a_sentence_is_a_default():
@@ -209,9 +216,6 @@ def test_a_rule_in_papers_letters_is_read_back_as_the_same_rule(name):
     assert np.array_equal(run(rule, grads, **ours), run(reading.rule, grads, **theirs))
 
 
-LIBRARIES = ("torch", "optax")
-
-
 @pytest.mark.parametrize(
     "case", letters.CASES, ids=lambda case: f"{case.name} {case.blocks} {case.options}"
 )
@@ -241,3 +245,4 @@ def test_the_command_takes_papers_letters_and_says_what_it_took(capsys, tmp_path
     assert main([str(path), "--check", "torch.optim.Adam"]) == 0
     path.write_text(r"$\theta_t = \theta_{t-1} - \eta \log g_t$", encoding="utf-8")
     assert str(main([str(path), "--as", "torch"])).startswith(f"{path}:1:33: cannot read `\\log`")
+    assert "--with is for" in str(main(["adam", "--as", "torch", "--with", "nesterov"]))

@@ -101,26 +101,31 @@ def read_letters(
 
 
 def in_letters(text: str) -> bool:
-    r"""Whether a text is in papers' letters: it has neither dW nor db, nor what is named by them.
+    r"""Whether a text is in papers' letters: it has θ, g, ∇ or an index of time, and no dW nor db.
 
     Example:
-        >>> in_letters(r"$W := W - \alpha dW$"), in_letters(r"$w_t = w_{t-1} - \eta g_t$")
+        >>> in_letters(r"$W_t := W_{t-1} - \alpha dW_t$"), in_letters(r"$w_t = w_{t-1} - \eta g_t$")
         (False, True)
     """
-    return not re.search(r"(?<![A-Za-z\\])d[Wwb](?![A-Za-z])", text)
+    dialect = re.search(r"(?<![A-Za-z\\])d[Wwb](?![A-Za-z])", text)
+    papers = r"[_^]\{?\(?[tkn](?![A-Za-z])|\\theta|\\nabla|(?<![A-Za-z\\])g(?![A-Za-z])"
+    return not dialect and bool(re.search(papers, text))
 
 
 class Translation:
     """Translates one text."""
 
     def __init__(self, source: Source, options: dict[str, bool]) -> None:
-        self.source, self.options = source, options
+        self.source = source
         self.paper = Paper(source, options)
         self.words, self.remarks = self.paper.words, self.paper.remarks
         program = self.paper.read()
         self.targets = {line.target.name for line in every(program)}
         self.indicators = 0
         program = self.settled(program)
+        for word in options.keys() - self.paper.asked:
+            asked = ", ".join(sorted(self.paper.asked)) or "none: no branch asks for an option"
+            raise self.error(f"no branch asks for the option {word!r}", 0, 1, asked)
         if not list(every(program)):
             raise self.error(
                 "no assignment", 0, len(source.text.rstrip()), r"\theta_t = \theta_{t-1} - \eta g_t"
@@ -159,28 +164,17 @@ class Translation:
         if "<" in tokens or ">" in tokens or "\\neq" in tokens or "\\ne" in tokens:
             pieces = self.expression(branch.condition[:1])
             atom = pieces[0].atom if len(pieces) == 1 else None
-            plain = atom and atom.name not in self.targets and atom.name != "t"
-            if (
-                plain
-                and len(tokens) == 3
-                and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"])
-            ):
-                said = self.options.get(
-                    self.words.get(atom.name, atom.name).replace(" ", "_"), True
-                )
-                self.paper.remark(
-                    f"{atom.name} is {'not' if said else ''} 0: taken to hold".replace("  ", " ")
-                )
-                return said
+            hyper = atom and atom.name not in self.targets and atom.name != "t"
+            if hyper and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"]):
+                self.paper.remark(f"{atom.name} is not 0: taken to hold")
+                return True
             if len([one for one in tokens if one in ("<", ">")]) == 1:
                 return None
         elif kinds <= {"letter", "long", "word"} and tokens:
             text = "".join(tokens)
             word = re.sub(r"\\(text|textit|textbf|mathrm|texttt)\{|[{}\\:\s]", "", text)
             if re.fullmatch(r"[A-Za-z_]{3,}", word):
-                value = self.options.get(word, False)
-                self.paper.remark(f"{word}: an option, {'on' if value else 'off'}")
-                return value
+                return self.paper.option(word)
         message = "a condition that is neither an option nor a comparison"
         raise self.error(
             message, branch.start, branch.end, r"a word, \lambda \neq 0, a > b or a < b"
@@ -355,6 +349,11 @@ class Translation:
         def move(atom):
             times = assigned.get(atom.name, set()) - {""}
             time = atom.time
+            if time == "0" and atom.name == self.parameter:
+                self.began = atom
+                return atom._replace(name=labelled(atom.name, "first"), time="")
+            if time == "0":
+                raise self.error(f"`{atom.name}` at 0 in an iteration", *atom[2:4], "t, or t-1")
             if times == {"t+1"}:
                 if time == "t-1":
                     self.older.setdefault(atom.name, atom)
@@ -364,8 +363,6 @@ class Translation:
                 if "t+1" not in times:
                     raise self.error(f"`{atom.name}` at t+1 has no value", *atom[2:4], "t, or t-1")
                 return atom._replace(name=labelled(atom.name, "next"), time="t")
-            if time == "0":
-                raise self.error(f"`{atom.name}` at 0 in an iteration", *atom[2:4], "t, or t-1")
             if atom.name == self.gradient and read_at.get(atom.name) == {"t-1"} and not times:
                 return atom._replace(time="t")
             if times and "t-1" in times:
@@ -373,6 +370,7 @@ class Translation:
             return atom
 
         self.older: dict[str, Atom] = {}
+        self.began: Atom | None = None
         return [changed(line, move) for line in lines]
 
     def ordered(self, lines):
@@ -449,6 +447,9 @@ class Translation:
         for name, atom in self.older.items():
             line = copies.setdefault(name, Line(atom, [], atom.start, atom.end))
             self.states.setdefault(labelled(name, "before"), line)
+        if self.began:
+            line = Line(self.began, [], self.began.start, self.began.end)
+            self.states.setdefault(labelled(self.parameter, "first"), line)
         begin = [
             copy(name, line, labelled(name, "previous"), name) for name, line in copies.items()
         ]
@@ -479,14 +480,16 @@ class Translation:
         self.unsaid = [name for name in self.states if name not in said]
         for name in self.unsaid:
             line = self.states[name]
-            value = [Piece(self.first_value(name), line.start, line.end)]
+            first = self.first_value(name)
+            own = Atom(first, "", line.start, line.end) if first == self.parameter else None
+            value = [Piece("" if own else first, line.start, line.end, own)]
             atom = Atom(name, "", line.start, line.end)
             found.append(Line(atom, value, line.start, line.end, "said nowhere"))
         return found
 
     def first_value(self, name):
         """The first value of a state for which the text says none."""
-        if name == labelled(self.parameter, "before"):
+        if name in (labelled(self.parameter, "before"), labelled(self.parameter, "first")):
             return self.parameter
         return "1" if name.startswith("\\Pi") else "0"
 

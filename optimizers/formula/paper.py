@@ -136,6 +136,7 @@ class Paper:
         self.words: dict[str, str] = {}
         self.remarks: list[str] = []
         self.values: dict[str, float] = {}
+        self.asked: set[str] = set()
         self.coordinates: set[str] = set()
         self.sums: list[tuple[str, list[Piece]]] = []
         indices = re.findall(r"_\{?\(?([tkn])(?![A-Za-z])", source.text)
@@ -231,6 +232,7 @@ class Paper:
 
     def option(self, word):
         """Whether an option is on; off unless said."""
+        self.asked.add(word)
         value = self.options.get(word, False)
         self.remark(f"{word}: an option, {'on' if value else 'off'}")
         return value
@@ -592,6 +594,8 @@ class Reader:
         return [Piece("{", *token[2:]), *inner, Piece("}", *token[2:])]
 
     def function(self, token, name):
+        if name == "max" and self.peek() == "_":
+            return self.running_total(token)
         if self.peek() in ("_", "^"):
             raise self.error(f"{name} with an index", self.tokens[self.place], rf"\{name}(a, b)")
         return [Piece(FUNCTIONS[name], token.start, token.end)]
@@ -763,38 +767,54 @@ class Reader:
             *self.power(),
         ]
 
+    def operand(self):
+        """One operand: an item, or a norm up to its closing bar."""
+        bar = self.peek()
+        found = self.item()
+        if bar in BARS:
+            close = {"\\lVert": "\\rVert", "\\lvert": "\\rvert"}.get(bar, bar)
+            found += [*self.expression(close), *self.item()]
+        return found
+
     def running_total(self, token):
-        r"""\sum_{i=1}^{t} or \prod_{i=1}^{t}: a quantity that each iteration adds to or multiplies."""
+        r"""\sum_{i=1}^{t}, \prod_{i=1}^{t} or \max_{i \leq t}: each iteration adds one more."""
         accepted = rf"{token.text}_{{i=1}}^{{t}}"
         scripts = {}
         while self.peek() in ("_", "^"):
             sign = self.next()
             scripts[sign.text] = "".join(one.text for one in self.script()).replace(" ", "")
-        low = re.fullmatch(r"(\\?[A-Za-z]+)=1", scripts.get("_", ""))
-        high = self.time_of(scripts.get("^", ""))
+        index = self.paper.index
+        low = re.fullmatch(rf"(\\?[A-Za-z]+)(?:=1|\\leq?{index})", scripts.get("_", ""))
+        high = "t" if low and "=" not in low[0] else self.time_of(scripts.get("^", ""))
         if not low or high not in ("t", "t+1"):
             raise self.error("a sum or product over something else", token, accepted)
         rest, first = self.tokens[self.place :], self.place
         body = Reader(self.paper, rest, low[1], "t")
-        pieces = body.item()
+        pieces = body.operand()
         self.place = first + body.place
-        kind = "\\Sigma" if token.text == "\\sum" else "\\Pi"
+        word = token.text.removeprefix("\\")
+        kind = {"sum": "\\Sigma", "prod": "\\Pi", "max": "M"}[word]
         text = "".join(piece.text or piece.atom.name for piece in pieces)  # type: ignore[union-attr]
         names = [name for name, _ in self.paper.sums if name.startswith(kind)]
         known = next(
             (name for name, value in self.paper.sums if value[1:] and texts(value) == text), ""
         )
-        name = known or f"{kind}_{{{token.text[1:]}}}" + (
-            f"^{{\\text{{{len(names) + 1}}}}}" if names else ""
-        )
+        name = known or f"{kind}_{{{word}}}" + (f"^{{\\text{{{len(names) + 1}}}}}" if names else "")
         total = Piece("", token.start, token.end, Atom(name, "t", token.start, token.end))
         before = total._replace(atom=total.atom._replace(time="t-1"))  # type: ignore[union-attr]
-        sign = Piece("+" if kind == "\\Sigma" else "\\cdot", token.start, token.end)
+
+        def text(what):
+            return Piece(what, token.start, token.end)
+
+        sign = text("+" if kind == "\\Sigma" else "\\cdot")
+        value = [before, sign, *pieces]
+        if kind == "M":
+            value = [text("\\max"), text("("), before, text(","), *pieces, text(")")]
         if not known:
-            self.paper.sums.append((name, [before, sign, *pieces]))
+            self.paper.sums.append((name, value))
         if high == "t":
             return [total]
-        later = Reader(self.paper, rest, low[1], "t+1").item()
+        later = Reader(self.paper, rest, low[1], "t+1").operand()
         open_, close = Piece("(", *token[2:]), Piece(")", *token[2:])
         return [open_, total, sign, *later, close]
 

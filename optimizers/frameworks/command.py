@@ -76,6 +76,7 @@ def found(formula: str, options: Iterable[str] = ()) -> tuple[Rule, About]:
     """
     names = {plain(name): name for name in OPTIMIZERS}
     if plain(formula) in names:
+        refuse(formula, options)
         name = names[plain(formula)]
         return rule_of(name), about(name)
     if formula == "-":
@@ -99,10 +100,18 @@ def found(formula: str, options: Iterable[str] = ()) -> tuple[Rule, About]:
         licence="",
     )
     if not in_letters(section):
+        refuse(path, options)
         return read(section, path=path, line=line), said
     reading = read_letters(section, path=path, line=line, options=dict.fromkeys(options, True))
     print(f"{path}, in papers' letters:", *reading.taken, sep="\n  ", file=sys.stderr)
     return reading.rule, said
+
+
+def refuse(formula: str, options: Iterable[str]) -> None:
+    """Refuse options of papers' letters for a formula in this site's."""
+    if any(options):
+        message = "--with is for a formula in papers' letters, and this one is in this site's"
+        raise ValueError(f"{formula}: {message}; accepted: the command without it")
 
 
 def plain(name: str) -> str:
