@@ -26,6 +26,7 @@ from docs_ext.finish import (
     replace_site,
     style_sheet,
 )
+from docs_ext.frameworks import files as taken
 from docs_ext.laboratory import programs
 from docs_ext.locate import ROOT, PageError, locate
 from docs_ext.markdown import twin
@@ -179,11 +180,11 @@ def name_the_lines_of_broken_links():
 
 
 def add_scripts(files, config):
-    """Add the files of the laboratory and of the search, and the scripts that are printed."""
-    for address, path in {**programs.FILES, **deferral.FILES}.items():
+    """Add the scripts of the site's rooms, and the programs that are printed from formulas."""
+    for address, path in {**programs.FILES, **deferral.FILES, **taken.FILES}.items():
         files.append(File.generated(config, address, abs_src_path=str(path)))
     try:
-        printed = programs.printed_scripts()
+        printed = programs.printed_scripts() | taken.printed_files()
     except FormulaError as error:
         raise PageError(str(error)) from None
     for address, text in printed.items():

@@ -270,9 +270,17 @@ class Optimizer(torch.optim.Optimizer):
         self._check_fixed(group)
 
     def _check_fixed(self, group: dict[str, Any]) -> None:
-        for name, (value, instead, also) in self.fixed.items():
-            if name in group and group[name] != value and group[name] not in also:
-                raise ValueError(f"{name}={group[name]} is not supported: {instead}")
+        for name in self._set_otherwise(group):
+            instead = self.fixed[name].instead
+            raise ValueError(f"{name}={group[name]} is not supported: {instead}")
+
+    def _set_otherwise(self, group: dict[str, Any]) -> list[str]:
+        """Return the options that have one value here and another in a group."""
+        return [
+            name
+            for name, (value, _, also) in self.fixed.items()
+            if group.get(name, value) != value and group[name] not in also
+        ]
 
     def _as_own(self, saved: dict[str, Any]) -> dict[str, Any]:
         groups, state = [], dict(saved["state"])
@@ -297,9 +305,8 @@ class Optimizer(torch.optim.Optimizer):
             foreign = option.name in group and option.name not in own
             if foreign and (lacking or option.kind in ("flag", "fixed")):
                 self._refuse_saved(option.name, group)
-        for name, (value, _, also) in self.fixed.items():
-            if group.get(name, value) != value and group[name] not in also:
-                self._refuse_saved(name, group)
+        for name in self._set_otherwise(group):
+            self._refuse_saved(name, group)
         # Groups and states of Adam and RAdam differ by `amsgrad` alone, which is the older flag.
         if "amsgrad" in lacking and "decoupled_weight_decay" in group:
             self._refuse_saved("decoupled_weight_decay", group)

@@ -1,5 +1,6 @@
 """What several tests need: the built site, a server for it, a browser."""
 
+import functools
 import json
 import os
 import random
@@ -13,9 +14,10 @@ import pytest
 import torch
 from filelock import FileLock
 
-from docs_ext.names import module_name
+from docs_ext.names import module_name, names_on
 from optimizers import OPTIMIZERS
 from optimizers._kernels import launch
+from optimizers.formula import FormulaError
 from tools.browser import FLAGS, find_chrome, serve
 
 # Kernels serve small tensors, too, so that the tests of the classes meet them.
@@ -32,6 +34,20 @@ def pytest_addoption(parser):
         "--write-outputs", action="store_true", help="write what snippets print to snippets/*.out"
     )
     parser.addoption("--full", action="store_true", help="run all cases of each test")
+    parser.addoption(
+        "--only", metavar="MODULE", help="run what concerns one optimizer and needs no built site"
+    )
+
+
+def pytest_configure(config):
+    """Say in a line what keeps the tests from being collected, and refuse an unknown module."""
+    try:
+        from tests import cases
+    except (FormulaError, TypeError) as error:
+        raise pytest.UsageError(str(error)) from None
+    modules = list(map(module_name, cases.SETTINGS))
+    if (only := config.getoption("--only")) and only not in modules:
+        raise pytest.UsageError(f"no optimizer's module is {only}; there are: {', '.join(modules)}")
 
 
 # Reads programs, and runs each in a process forked from one that has imported torch, which takes
@@ -180,15 +196,27 @@ def open_page(browser, address):
 
 @pytest.fixture(scope="session")
 def convert():
-    """Convert Markdown as the site does: to HTML, to elements, or to a table of contents."""
+    """Convert Markdown as the site does: to HTML, to elements, or to a table of contents.
+
+    With the path of its page it is converted as that page, to HTML, and errors name its lines.
+    """
     import xml.etree.ElementTree as etree
 
     from markdown import Markdown
     from mkdocs.config import load_config
+    from mkdocs.structure.files import get_files
+    from mkdocs.structure.pages import Page
 
     config = load_config(str(ROOT / "mkdocs.yml"))
+    files = get_files(config)
 
-    def convert(text: str, tree: bool = False, toc: bool = False):
+    def convert(text: str, tree: bool = False, toc: bool = False, path: Path | None = None):
+        if path:
+            file = files.get_file_from_path(path.relative_to(config.docs_dir).as_posix())
+            page = Page(None, file, config)
+            page.markdown = text
+            page.render(config, files)
+            return page.content
         md = Markdown(extensions=config.markdown_extensions, extension_configs=config.mdx_configs)
         html = md.convert(text)
         if not tree:
@@ -197,6 +225,12 @@ def convert():
         return etree.fromstring(f"<body>{closed}</body>")
 
     return convert
+
+
+@pytest.fixture(scope="session")
+def page_html(convert):
+    """Return what a page of docs/ is converted to, by its path; each page once."""
+    return functools.cache(lambda path: convert(path.read_text(encoding="utf-8"), path=path))
 
 
 def drawn(page, frames: int = 2) -> None:
@@ -233,6 +267,22 @@ def optimizers_of(item) -> set[str]:
     return {value for value in params if isinstance(value, str) and value in OPTIMIZERS}
 
 
+def modules_of(item) -> set[str]:
+    """The modules of the optimizers that a case is about: by name, class, snippet or page."""
+    if isinstance(item, pytest.DoctestItem):
+        return {item.path.stem}
+    params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    paths = [value for value in params if isinstance(value, Path)]
+    pages = [name for path in paths if path.suffix == ".md" for name in names_on(path)]
+    # torch's descriptions of optimizers, in test_conformance.py, have classes.
+    classes = [value.optim_cls for value in params if hasattr(value, "optim_cls")]
+    return {
+        *(path.stem for path in paths),
+        *(cls.__module__.rpartition(".")[2] for cls in classes),
+        *map(module_name, [*pages, *optimizers_of(item)]),
+    }
+
+
 def sampled(items: list) -> list:
     """The cases of the quick run: a seeded sample of each test, of as many optimizers as can be."""
     cases: dict[str, list] = {}
@@ -259,16 +309,29 @@ def sampled(items: list) -> list:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
-    """Let `-k gradient_descent` find the tests of "Gradient Descent"; put those of the site first.
+    """Let `-k gradient_descent` and `--only` find what concerns "Gradient Descent"; sites go first.
 
     Test processes start at different places in the list: one builds the site, none waits for it.
     The quick run then takes its sample of what `-k` has left.
     """
-    items.sort(key=lambda item: "site" not in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: not needs_site(item))
     for item in items:
-        item.extra_keyword_matches |= {module_name(name) for name in optimizers_of(item)}
+        item.extra_keyword_matches |= modules_of(item)
     yield
+    if only := config.getoption("--only"):
+        # The site takes a minute to build, and what it has of one optimizer is on its page.
+        keep(config, items, lambda item: only in modules_of(item) and not needs_site(item))
     if not config.getoption("--full"):
-        kept = sampled(items)
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+        kept = {item.nodeid for item in sampled(items)}
+        keep(config, items, lambda item: item.nodeid in kept)
+
+
+def needs_site(item) -> bool:
+    """Say whether a test waits for the built site."""
+    return "site" in getattr(item, "fixturenames", ())
+
+
+def keep(config, items: list, wanted) -> None:
+    """Deselect all tests but those that are wanted."""
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = filter(wanted, items)

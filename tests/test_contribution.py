@@ -1,17 +1,22 @@
 """What each optimizer owes its reader; each message names the file, the line and the remedy."""
 
+import ast
 import importlib
 import inspect
+import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from docs_ext.directives.references import cited
 from docs_ext.figures import address
+from docs_ext.finish import html_check
 from docs_ext.locate import PageError, locate
 from docs_ext.names import module_name, names_on
 from optimizers import OPTIMIZERS
@@ -19,7 +24,7 @@ from optimizers._options import OPTIONS
 from tools.scaffold import Refused, plan
 
 from . import cases
-from .conftest import ROOT, build, copy_project
+from .conftest import ROOT, build, copy_project, modules_of
 
 pytestmark = pytest.mark.every
 
@@ -50,7 +55,8 @@ def test_a_module_names_its_source(name):
     where = locate(ROOT / "optimizers" / f"{module_name(name)}.py", "Source:")
     source = re.search(r"^Source:(.*?)\n\n", module(name).__doc__, re.DOTALL | re.MULTILINE)
     cited = source and re.search(r"\b(1[89]|20)\d\d\b", source[1]) and len(source[1]) > 30
-    assert cited, f"{where}: no source; write authors, title, year, arXiv or DOI, algorithm number"
+    asked = "authors, title, year, arXiv number, DOI or link, algorithm number"
+    assert cited, f"{where}: no source; write {asked}"
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -129,9 +135,20 @@ def test_each_line_that_differs_from_the_parent_has_its_reason(name, convert):
     where = locate(page, "## What differs")
     assert block, f"{where}: no `::: differs {name}` in the tab of {name}"
     try:
-        convert(textwrap.dedent(block[0]))
+        convert(textwrap.dedent(block[0]), path=page)
     except PageError as error:
-        pytest.fail(f"{locate(page, f'::: differs {name}')}: {error}")
+        pytest.fail(str(error))
+
+
+@pytest.mark.parametrize("page", [page for page in TITLES if set(TITLES[page]) & set(OPTIMIZERS)])
+def test_a_page_of_optimizers_is_whole(page, page_html, caplog):
+    try:
+        html = page_html(page)
+    except PageError as error:
+        pytest.fail(str(error))
+    file = SimpleNamespace(abs_src_path=str(page))
+    html_check.check_page(html, SimpleNamespace(file=file, url=f"{page.stem}/"), [])
+    assert not caplog.messages, "\n".join(caplog.messages)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -220,6 +237,52 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
     package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
     assert 'id="optimizers.Throwaway"' in package
     assert 'id="optimizers.throwaway_step"' in package
+
+
+@pytest.mark.parametrize("parent", OPTIMIZERS)
+def test_a_new_module_has_nothing_that_is_its_parents_alone(parent):
+    text = plan("Tiger", "adam", parent)[ROOT / "optimizers" / "tiger.py"]
+    source = ast.parse(text)
+    for option in OPTIMIZERS[parent].optimizer.fixed:
+        assert not re.search(rf"\b{option}\b", text), option
+    for name in {"Fixed", "ClassVar"} & set(re.findall(r"\w+", text)):
+        assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{name} is imported for nothing"
+    assert "arXiv" not in text
+    assert "torch.optim" not in text.partition('"""Tiger for PyTorch.')[2].partition("Args:")[0]
+    step, cls = (one for one in source.body if hasattr(one, "body"))
+    for part in (step, cls):
+        assert re.search(r"Source:\n\n", ast.get_docstring(part)), part.name
+
+
+def test_a_formula_that_is_missing_is_told_in_a_line_not_by_a_traceback(copy):
+    shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    assert make_new(copy, "Tiger", "adam", "Adam").returncode == 0
+    command = [sys.executable, "-m", "pytest", "--only=tiger", "tests/test_contribution.py"]
+    path = os.environ | {"PYTHONPATH": str(copy)}
+    done = subprocess.run(command, cwd=copy, env=path, text=True, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert "ERROR: optimizers/tiger.py:6:1: no assignment" in done.stderr
+    assert "accepted: lines such as" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "rule_of" not in done.stderr + done.stdout
+
+
+def test_what_concerns_an_optimizer_is_found_by_name_snippet_and_page():
+    def found(**params):
+        return modules_of(SimpleNamespace(callspec=SimpleNamespace(params=params)))
+
+    assert found(name="Gradient Descent") == {"gradient_descent"}
+    assert found(path=ROOT / "snippets" / "lion.py") == {"lion"}
+    assert found(path=ROOT / "docs" / "adam.md") == {"adam", "adamw", "adopt"}
+    assert found(info=SimpleNamespace(optim_cls=OPTIMIZERS["AdamW"].optimizer)) == {"adamw"}
+    assert found(number=3) == set()
+
+
+def test_a_fault_of_what_differs_is_told_with_its_line(convert):
+    page = ROOT / "docs" / "adam.md"
+    with pytest.raises(PageError, match=rf"^{locate(page, '::: differs AdamW')}: say why each"):
+        convert("::: differs AdamW", path=page)
 
 
 def test_a_page_is_made_where_there_is_none(copy):

@@ -119,9 +119,9 @@ def module_of_name(name):
 def test_the_printed_numpy_and_javascript_move_as_the_numpy_step_does(name, sample, tmp_path):
     setting, grads = sample(agreement.looks(name), 1)[0]
     with np.errstate(all="ignore"):
-        expected = agreement.run_step(OPTIMIZERS[name].step, setting, grads)
+        reference = agreement.reference(OPTIMIZERS[name].step, setting, grads)
         seen = agreement.run_step(module_of(name, "numpy").step, setting, grads)
-    assert agreement.disagreement(seen, expected) is None
+    assert agreement.disagreement(seen, *reference) is None
     (tmp_path / "step.mjs").write_text(printed(name, "javascript"), encoding="utf-8")
     given = {"param": agreement.start(grads.shape[1:]).tolist(), "grads": grads.tolist()}
     program = f"""
@@ -139,7 +139,7 @@ console.log(JSON.stringify(seen));
     path = str(tmp_path / "run.mjs")
     done = node([path], return_completed_process=True, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = agreement.disagreement(json.loads(done.stdout), expected)
+    found = agreement.disagreement(json.loads(done.stdout), *reference)
     assert found is None, f"{name} {setting}: {found}"
 
 

@@ -334,11 +334,15 @@ def replaced(param, state):
     state["exp_avg"] = state["exp_avg"].double()
 
 
+def doubled(param, state):
+    state["step"] = state["step"].expand(2).clone()
+
+
 def parted(param, state):
     state["exp_avg"] = torch.stack([state["exp_avg"]] * 2, dim=-1)[..., 0]
 
 
-@pytest.mark.parametrize("change", [transposed, grown, replaced, parted])
+@pytest.mark.parametrize("change", [transposed, grown, replaced, doubled, parted])
 def test_what_changes_where_it_is_is_seen(monkeypatch, change):
     launches = kernels(monkeypatch)
     # More memory than the parameter needs, so that it can grow where it is.

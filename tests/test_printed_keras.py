@@ -63,12 +63,12 @@ def test_it_moves_as_the_numpy_step_does(name, sample):
                 step = int(optimizer.iterations.numpy())
                 seen.append({"step": step, **state, "param": numbers(variable)})
         with np.errstate(all="ignore"):
-            expected = agreement.run_step(printed.STEPS[name], setting, grads)
+            reference = agreement.reference(printed.STEPS[name], setting, grads)
         if tolerance(name) > 1e-12:
-            ours, theirs = ([values["param"] for values in run] for run in (seen, expected))
+            ours, theirs = ([values["param"] for values in run] for run in (seen, reference.steps))
             np.testing.assert_allclose(ours, theirs, rtol=tolerance(name), atol=tolerance(name))
             continue
-        found = agreement.disagreement(seen, expected)
+        found = agreement.disagreement(seen, *reference)
         assert found is None, f"{name} {setting}: {found}"
 
 

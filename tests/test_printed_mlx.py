@@ -47,8 +47,8 @@ def test_it_moves_as_the_numpy_step_does(name, sample):
             state = {key: np.array(value) for key, value in optimizer.state["w"].items()}
             seen.append({"step": optimizer.step.item(), **state, "param": np.array(params["w"])})
         with np.errstate(all="ignore"):
-            expected = agreement.run_step(printed.STEPS[name], options, grads)
-        found = agreement.disagreement(seen, expected)
+            reference = agreement.reference(printed.STEPS[name], options, grads)
+        found = agreement.disagreement(seen, *reference)
         assert found is None, f"{name} {options}: {found}"
 
 

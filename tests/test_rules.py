@@ -8,19 +8,20 @@ import pytest
 
 from docs_ext.directives import worked_numbers
 from docs_ext.locate import PageError
-from docs_ext.markdown.formulas import render
+from docs_ext.markdown.formulas import names_of, render
 from docs_ext.markdown.symbol_marks import mark_symbols
 from docs_ext.names import names_on, slug
 from optimizers import OPTIMIZERS, rule_of
+from optimizers.formula import read
 
+from . import cases
 from .conftest import ROOT
 
-PAGE = {name: page.stem for page in (ROOT / "docs").glob("*.md") for name in names_on(page)}
+PAGE = {name: page for page in (ROOT / "docs").glob("*.md") for name in names_on(page)}
 
 
-def tab(site, page: str, section: str, name: str) -> str:
-    """Return the HTML of one tab of a page."""
-    text = (site / page / "index.html").read_text(encoding="utf-8")
+def tab(text: str, section: str, name: str) -> str:
+    """Return the HTML of one tab of a page's."""
     text = text[text.index(f'<h2 id="{section}">') :]
     labels = re.findall(rf'<label [^>]*for="{section}-([\w-]+)"', text)
     if not labels:  # the only one
@@ -37,10 +38,25 @@ def latex(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_formula_in_the_browser_is_the_formula_that_was_read(site, name):
-    shown = [one for one in latex(tab(site, PAGE[name], "formula", name)) if "=" in one]
+def test_the_formula_in_the_browser_is_the_formula_that_was_read(page_html, name):
+    shown = [one for one in latex(tab(page_html(PAGE[name]), "formula", name)) if "=" in one]
     read = [one.latex for one in rule_of(name).statements]
     assert shown[: len(read)] == read
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_page_knows_what_the_code_calls_each_symbol_of_a_formula(name):
+    symbols = rule_of(name).symbols.values()
+    names = {one.code.partition("[")[0] for one in symbols if one.kind != "size"}
+    assert names <= set(names_of([name]))
+
+
+def test_worked_numbers_give_a_rule_the_options_that_it_has(monkeypatch):
+    rule = read(r"On iteration $t$: $W := W - \alpha dW$", path="page.md", defaults={"lr": 0.01})
+    monkeypatch.setattr(worked_numbers, "known_rule", lambda md, name: rule)
+    lines = worked_numbers.worked_numbers(None, "Plain", [])
+    assert lines[0].endswith("; `lr` = 0.1.")
+    assert "weight_decay" in worked_numbers.OPTIONS
 
 
 def entries(number: str) -> list[float]:
@@ -55,8 +71,8 @@ def entries(number: str) -> list[float]:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_worked_numbers_are_those_of_the_numpy_step(site, name):
-    page = tab(site, PAGE[name], "worked-numbers", name)
+def test_worked_numbers_are_those_of_the_numpy_step(page_html, name):
+    page = tab(page_html(PAGE[name]), "worked-numbers", name)
     rows = re.findall(r"<tr>\s*<td>(.*?)</tr>", page, re.DOTALL)
     table = {}
     for row in rows:
@@ -66,11 +82,9 @@ def test_worked_numbers_are_those_of_the_numpy_step(site, name):
     assert (table["dW"][0] is not None) == rule_of(name).initialize_reads_gradient
     codes = {one.latex: one.code for one in rule_of(name).symbols.values()}
     param, gradients = worked_numbers.start(rule_of(name))
-    state, history = {}, []
+    state, history, options = {}, [], cases.having(name, **worked_numbers.OPTIONS)
     for grad in gradients[: worked_numbers.shown_gradients(rule_of(name))]:
-        param, state = OPTIMIZERS[name].step(
-            np.asarray(param), grad, state, **worked_numbers.OPTIONS
-        )
+        param, state = OPTIMIZERS[name].step(np.asarray(param), grad, state, **options)
         history.append({"param": param, **state})
     checked = 0
     for symbol, numbers in table.items():

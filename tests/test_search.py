@@ -83,8 +83,8 @@ QUERIES = {
 }
 # What is meant alike, and a part of what is found.
 ALIKE = [
-    (["Schulz", "schulz"], "muon/#description-muon"),
-    (["Newton–Schulz", "Newton-Schulz", "newton schulz"], "muon/#description-muon"),
+    (["Schulz", "schulz"], "muon/#description"),
+    (["Newton–Schulz", "Newton-Schulz", "newton schulz"], "muon/#description"),
     (["theoretical", "THEORETICAL—", "…theoretical→"], "adam/#description-adopt"),
     (["warmup", "warm-up", "warm up", "warm‐up"], "nadam/#description-radam"),
     (["weight decay", "weight_decay", "weight-decay"], "adam/#formula-adamw"),

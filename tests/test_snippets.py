@@ -85,9 +85,8 @@ def test_every_snippet_stands_on_a_page_with_its_output():
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if title(page)], ids=lambda page: page.stem
 )
-def test_the_line_that_matters_is_highlighted(convert, page):
-    html = convert(page.read_text(encoding="utf-8"))
-    highlighted = re.findall(r'<span class="hll">(.*?)\n</span>', html)
+def test_the_line_that_matters_is_highlighted(page_html, page):
+    highlighted = re.findall(r'<span class="hll">(.*?)\n</span>', page_html(page))
     plain = [re.sub(r"<[^>]+>", "", line) for line in highlighted]
     assert len(plain) == len(title(page))
     odd = [line for line in plain if not line.startswith("optimizer = ")]

@@ -61,10 +61,65 @@ class Compressing(Plain):
         return BytesIO(body)
 
 
+# What a page complains about and what it asks of other hosts, told to the server. It stands before
+# the page's content policy, and so is not stopped by it.
+WATCH = """<script>{
+  const post = { method: "POST", keepalive: true };
+  const tell = (...words) => fetch("/told", { ...post, body: words.join(" ") });
+  const { error } = console;
+  console.error = (...words) => { tell("console:", ...words); error(...words); };
+  addEventListener("error", ({ message, target }) =>
+    target.rel === "next" || // Firefox fetches it, and stops where the reader goes elsewhere
+    tell(message ?? `not loaded: ${target.src || target.href}`), true);
+  addEventListener("unhandledrejection", ({ reason }) => tell("promise:", reason));
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+    tell("policy:", violatedDirective, blockedURI));
+  new PerformanceObserver((list) => list.getEntries().forEach(({ name }) =>
+    name.startsWith(location.origin) || /^(data|blob):/.test(name) || tell("another host:", name)
+  )).observe({ type: "resource", buffered: true });
+}</script>"""
+
+
+class Watching(Plain):
+    """Serves files, pages with what tells their faults; gathers these, and what is not found."""
+
+    def __init__(self, *args, faults: list[str], **options):
+        self.faults = faults
+        super().__init__(*args, **options)
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() and self.path.endswith("/") else path
+        if path.suffix != ".html" or not path.is_file():
+            return super().send_head()
+        page = path.read_text(encoding="utf-8").replace("<head>", f"<head>{WATCH}", 1)
+        body = page.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return BytesIO(body)
+
+    def do_POST(self):
+        self.faults.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(204)
+        self.end_headers()
+
+    def send_error(self, code, *args, **options):
+        self.faults.append(f"{code}: {self.path}")
+        super().send_error(code, *args, **options)
+
+
 @contextlib.contextmanager
-def serve(folder: Path, compressed: bool = False) -> Iterator[str]:
-    """Serve a folder on a free port, and yield the address, without a slash at the end."""
-    handler = functools.partial(Compressing if compressed else Plain, directory=str(folder))
+def serve(folder: Path, compressed: bool = False, faults: list[str] | None = None) -> Iterator[str]:
+    """Serve a folder on a free port, and yield the address, without a slash at the end.
+
+    With a list of faults, what goes wrong in its pages is added to that list, in any browser.
+    """
+    if faults is None:
+        handler = functools.partial(Compressing if compressed else Plain, directory=str(folder))
+    else:
+        handler = functools.partial(Watching, faults=faults, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -7,6 +7,7 @@ file and line by line, what is still missing.
 import keyword
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import optimizers
@@ -85,13 +86,33 @@ def class_name(name: str) -> str:
 
 
 def new_module(name: str, parent: str, root: Path) -> str:
-    """Return the parent's module under another name, without its words, source and formula."""
+    """Return the parent's module under another name, without what is the parent's alone.
+
+    These are its words, sources and formula, and the options that torch.optim's class of the
+    parent's name has, which say what the parent is.
+    """
     text = (root / "optimizers" / f"{module_name(parent)}.py").read_text(encoding="utf-8")
     marks = "% --8<-- [start:formula]\n% --8<-- [end:formula]"
     words = f'r"""{name}:\n\nSource:\n\n{marks}\n"""'
     text = re.sub(r'^r""".*?"""', lambda _: words, text, count=1, flags=re.DOTALL)
+    text = re.sub(r"( +)Source:\n.*?\n\n", r"\1Source:\n\n", text, flags=re.DOTALL)
+    head = rf'(\nclass {class_name(parent)}\(.*?\n    """).*?(?=\n    Args:)'
+    text = re.sub(head, rf"\1{class_name(name)} for PyTorch.\n", text, flags=re.DOTALL)
+    text = without_fixed(text, OPTIMIZERS[parent].optimizer.fixed)
     text = re.sub(rf"\b{module_name(parent)}_step\b", f"{module_name(name)}_step", text)
     return re.sub(rf"\b{class_name(parent)}\b", class_name(name), text)
+
+
+def without_fixed(text: str, fixed: Iterable[str]) -> str:
+    """Return a module without the options that have one value in its class."""
+    text = re.sub(r"\n    fixed: ClassVar = \{.*?\n    \}", "", text, flags=re.DOTALL)
+    for option in fixed:
+        text = re.sub(rf"^ +{option}(: |=).*\n", "", text, flags=re.MULTILINE)
+    # Only the import is left of what no line uses any more.
+    for name in ("ClassVar", "Fixed"):
+        if len(re.findall(rf"\b{name}\b", text)) == 1:
+            text = re.sub(rf"\b{name}, |, {name}\b|from typing import {name}\n", "", text)
+    return text
 
 
 def with_entry(name: str, parent: str, root: Path) -> str:

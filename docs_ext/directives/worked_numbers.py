@@ -16,7 +16,8 @@ BAR = (
     '<button type="button" aria-label="Back">‹</button>'
     '<button type="button" aria-label="Forward">›</button><span role="status"></span>'
 )
-# The run that the tables of worked numbers show; decay is on, so that its lines are not idle.
+# The run that the tables of worked numbers show, with those of the options that the rule has; decay
+# is on, so that its lines are not idle.
 START, GRADIENTS, OPTIONS = 1.0, (0.5, -0.2, 0.4, 0.1), {"lr": 0.1, "weight_decay": 0.1}
 # Where a weight is a matrix, each of these numbers is multiplied by this one or its transpose.
 MATRIX = np.array([[1.0, 0.5], [-0.5, 0.25]])
@@ -26,7 +27,8 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
     """Return the first iterations of an optimizer in numbers, as a table and line by line."""
     rule = known_rule(md, name)
     param, gradients = start(rule)
-    moments = rule.trace(param, gradients, **OPTIONS)[:4]
+    given = {option: OPTIONS[option] for option in rule.hyperparameters if option in OPTIONS}
+    moments = rule.trace(param, gradients, **given)[:4]
     shown = ", ".join(f"${in_latex(gradient)}$" for gradient in gradients[: shown_gradients(rule)])
     quantities = list(dict.fromkeys(latex for moment in moments for latex in moment.values))
     if not rule.initialize_reads_gradient:
@@ -34,7 +36,7 @@ def worked_numbers(md: Markdown, name: str, body: list[str]) -> list[str]:
         gradient = next(latex for latex, symbol in rule.symbols.items() if symbol.code == "grad")
         del moments[0].values[gradient]
     parameter = rule.variables[0]
-    options = {**rule.defaults, **OPTIONS}
+    options = {**rule.defaults, **given}
     chosen = ", ".join(
         f"`{option}` = {str(options[option]).strip('()')}" for option in rule.hyperparameters
     )

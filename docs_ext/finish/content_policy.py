@@ -1,4 +1,4 @@
-"""The content-security policy: only the site's files, and the scripts that a page was built with."""
+"""The content-security policy: the site's files only, and the scripts a page was built with."""
 
 import base64
 import hashlib

@@ -6,6 +6,7 @@
 import atexit
 import functools
 import html
+import inspect
 import json
 import re
 import shutil
@@ -138,14 +139,17 @@ def set_note_apart(line: etree.Element) -> None:
 
 
 def names_of(optimizers: list[str]) -> list[str]:
-    """Return what the code of some optimizers calls its states and hyper-parameters.
+    """Return what the code of some optimizers calls its states and all that its steps name.
 
     Example:
-        >>> names_of(["Momentum"])
-        ['momentum_buffer', 'lr', 'momentum', 'weight_decay', 'maximize']
+        >>> {"exp_avg", "lr", "exp_avg_corrected"} <= set(names_of(["Adam"]))
+        True
     """
     entries = [OPTIMIZERS[name] for name in optimizers]
-    named = [[*entry.optimizer.state_names, *entry.step.__kwdefaults__] for entry in entries]
+    named = [
+        [*entry.optimizer.state_names, *inspect.unwrap(entry.step).__code__.co_varnames]
+        for entry in entries
+    ]
     return list(dict.fromkeys(name for names in named for name in names))
 
 

@@ -38,7 +38,7 @@ def mark_symbols(tex: str, names: tuple[str, ...] = ()) -> str:
 
     Args:
         tex: a formula; one that is not of the dialect is returned as it is.
-        names: what the code calls its states and hyper-parameters.
+        names: what the code calls its states, hyper-parameters and intermediates.
 
     Returns:
         The formula with marks. A power stays in the mark of its base: else it would be set aside.

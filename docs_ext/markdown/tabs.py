@@ -133,6 +133,25 @@ def top_level_sets(element: etree.Element, section: str = ""):
             yield from top_level_sets(child, section)
 
 
+def ends_of_sections(root: etree.Element, section: str, names: list[str]):
+    """Yield each name of a page with the element to whose end its part of a section may be added.
+
+    That is the name's tab, or, where the section has no tabs, an element of its own.
+    """
+    found = [tabs for title, tabs in top_level_sets(root) if title == section]
+    for tabs in found:
+        yield from zip(tab_ids(tabs), tabs.findall("div/div[@class='tabbed-block']"), strict=True)
+    if found or not names:
+        return
+    inside = False
+    for place, child in enumerate(root):
+        if inside and child.tag in HEADINGS:
+            root.insert(place, etree.Element("div"))
+            yield names[0], root[place]
+            return
+        inside = inside or (child.tag == "h2" and (child.text or "").strip() == section)
+
+
 def tab_ids(tabs: etree.Element) -> dict[str, str]:
     """Return a tab set's labels, each with the id of its tab."""
     labels = tabs.findall("div[@class='tabbed-labels']/label")

@@ -6,7 +6,8 @@ import xml.etree.ElementTree as etree
 from ..markdown.formulas import RENDERED
 
 NO_WORDS = re.compile(
-    r'<svg.*?</svg>|<div class="tabbed-labels">.*?</div>|<span class="filename">.*?</span>',
+    r'<svg.*?</svg>|<div class="tabbed-labels">.*?</div>|<span class="filename">.*?</span>'
+    r'|<details class="take">.*?</details>',
     re.DOTALL,
 )
 # What tells where a tab begins: headings, the inputs and labels of a set of tabs, its tabs.

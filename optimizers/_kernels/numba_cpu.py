@@ -21,7 +21,9 @@ from numba.extending import intrinsic
 
 from . import PROCESS
 
-# A product and a sum may be rounded once instead of twice; nothing else may be changed.
+# A product and a sum may be rounded once instead of twice, as they are in torch's add(alpha=) and
+# addcmul: rounded twice, a kernel is further off than these where dW and λW cancel. Nothing else may
+# be changed.
 MATH: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 # Elements that a thread takes at a time; torch too thinks so many worth a thread.
 PIECE = 32_768

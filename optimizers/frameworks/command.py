@@ -3,10 +3,11 @@
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from .. import OPTIMIZERS, rule_of
-from ..formula import FormulaError, read
+from ..formula import FormulaError, in_letters, read, read_letters
 from ..formula.reader import MARKERS, section_of
 from ..formula.rule import Rule
 from . import FRAMEWORKS
@@ -47,9 +48,17 @@ def main(arguments: list[str] | None = None) -> int | str:
         metavar="OPTIMIZER",
         help="run both for 200 steps: torch.optim.Adam, optax:adam, keras:Adam, mlx:Adam, or a class of a file, mine.py:Mine",
     )
+    parser.add_argument(
+        "--with",
+        dest="options",
+        metavar="WORD",
+        action="append",
+        default=[],
+        help="an option that is on in a formula in papers' letters, such as nesterov",
+    )
     given = parser.parse_args(arguments)
     try:
-        rule, said = found(given.formula)
+        rule, said = found(given.formula, given.options)
         if given.framework:
             print(FRAMEWORKS[given.framework].printer(rule, said), end="")
             return 0
@@ -60,10 +69,14 @@ def main(arguments: list[str] | None = None) -> int | str:
     return 0 if equal else 1
 
 
-def found(formula: str) -> tuple[Rule, About]:
-    """The rule of a name, of a file or of standard input, and what is said of it."""
+def found(formula: str, options: Iterable[str] = ()) -> tuple[Rule, About]:
+    """The rule of a name, of a file or of standard input, and what is said of it.
+
+    What symbols of papers' letters were taken for goes to the standard error.
+    """
     names = {plain(name): name for name in OPTIMIZERS}
     if plain(formula) in names:
+        refuse(formula, options)
         name = names[plain(formula)]
         return rule_of(name), about(name)
     if formula == "-":
@@ -86,7 +99,19 @@ def found(formula: str) -> tuple[Rule, About]:
         made_from=path,
         licence="",
     )
-    return read(section, path=path, line=line), said
+    if not in_letters(section):
+        refuse(path, options)
+        return read(section, path=path, line=line), said
+    reading = read_letters(section, path=path, line=line, options=dict.fromkeys(options, True))
+    print(f"{path}, in papers' letters:", *reading.taken, sep="\n  ", file=sys.stderr)
+    return reading.rule, said
+
+
+def refuse(formula: str, options: Iterable[str]) -> None:
+    """Refuse options of papers' letters for a formula in this site's."""
+    if any(options):
+        message = "--with is for a formula in papers' letters, and this one is in this site's"
+        raise ValueError(f"{formula}: {message}; accepted: the command without it")
 
 
 def plain(name: str) -> str:

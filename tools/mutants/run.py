@@ -48,15 +48,15 @@ def content(rule, variable: str) -> list[tuple]:
 def expected(name: str) -> list[tuple]:
     """Return each look, which is a setting and gradients, and what the NumPy step computes."""
     step = OPTIMIZERS[name].step
-    return [(look, agreement.run_step(step, *look)) for look in agreement.looks(name)]
+    return [(look, agreement.reference(step, *look)) for look in agreement.looks(name)]
 
 
 def outcome(mutant: Mutant, wanted: list[tuple]) -> Outcome:
     """Run a mutant until a look shows a difference from what is wanted."""
     try:
         for program in programs(mutant):
-            for look, steps in wanted:
-                found = agreement.disagreement(program(*look), steps)
+            for look, reference in wanted:
+                found = agreement.disagreement(program(*look), *reference)
                 if found:
                     return Outcome(mutant, "parted", f"{look[0]}: {found}")
     except FormulaError as error:
