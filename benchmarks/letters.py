@@ -13,6 +13,7 @@ import importlib.metadata
 import inspect
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -248,7 +249,10 @@ def compare(reading: Reading, case: Case, given: Mapping[str, Any]) -> tuple[flo
     usual = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        seen = (run_torch if of_torch else run_optax)(make, theirs, start, grads)
+        with warnings.catch_warnings():
+            # What is deprecated is documented, too.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            seen = (run_torch if of_torch else run_optax)(make, theirs, start, grads)
     finally:
         torch.set_default_dtype(usual)
     param: Any = start

@@ -137,6 +137,7 @@ REFUSALS = [
     (r"$m_t = \beta ⟦m_t⟧ + g_t$, $w_t = w_{t-1} - m_t$", "is read above", "t-1"),
     (r"$w_t = w_{t-1} - \eta ⟦v_{t-1}⟧ g_t$", "no line gives it", "a line v_t"),
     (r"$w_t = w_{t-1} - \eta ⟦\beta^{(t)}⟧ g_t$", "to the power t, or", r"\beta^t"),
+    (r"$w_t = w_{t-1} - \eta ⟦g^t⟧$", "to the power t, or", "g_t for the value"),
     (r"$w_t = w_{t-1} - ⟦\eta \beta / 2 g_t⟧$", "above or below", r"\frac"),
     (r"⟦$⟧w_t = w_{t-1} - \eta$", "no gradient", "g_t"),
     (r"$⟦m_t = \beta m_{t-1} + g_t⟧$", "nothing moves a parameter", r"\theta_t"),

@@ -604,8 +604,16 @@ class Translation:
         return rows
 
     def check_hyper(self, lines):
-        """A hyper-parameter with (t) above it may be meant as a power."""
+        """What stands above a symbol is a power of a hyper-parameter, or a time of all others."""
         for line in lines:
+            for piece, sign, up in zip(line.value, line.value[1:], line.value[2:], strict=False):
+                time = sign.text == "^{" and up.atom and up.atom.name == "t"
+                if piece.atom and time and piece.atom.name not in self.hyper:
+                    message = f"`{piece.atom.name}` to the power t, or its value at t?"
+                    accepted = (
+                        f"{piece.atom.name}_t for the value, ({piece.atom.name})^t for the power"
+                    )
+                    raise self.error(message, piece.start, piece.end, accepted)
             for atom in atoms(line.value):
                 if atom.raised and atom.name in self.hyper:
                     message = f"`{atom.name}` to the power t, or its value at t?"
