@@ -13,6 +13,7 @@ from typing import NamedTuple
 from .. import rule_of
 from ..formula.rule import Rule
 from .about import About, about
+from .code import laid_out
 from .keras import keras
 from .mlx import mlx
 from .optax import optax
@@ -36,6 +37,11 @@ class Framework(NamedTuple):
     ending: str
     printer: Callable[[Rule, About], str]
 
+    def module(self, rule: Rule, said: About) -> str:
+        """The rule as a module of the framework."""
+        text = self.printer(rule, said)
+        return laid_out(text) if self.ending == "py" else text
+
 
 FRAMEWORKS = {
     "torch": Framework("PyTorch", "py", pytorch),
@@ -57,4 +63,4 @@ def printed(name: str, framework: str) -> str:
     Returns:
         The text of a module, which needs the framework alone.
     """
-    return FRAMEWORKS[framework].printer(rule_of(name), about(name))
+    return FRAMEWORKS[framework].module(rule_of(name), about(name))

@@ -1,4 +1,4 @@
-"""Expressions as code, laid out as `ruff format` lays it out; a framework adds its functions.
+"""Expressions as code; a framework adds its functions.
 
 Example:
     >>> from optimizers import rule_of
@@ -9,6 +9,9 @@ Example:
 """
 
 import re
+import shutil
+import subprocess
+import sysconfig
 import textwrap
 
 import sympy
@@ -176,70 +179,14 @@ def is_symmetric(call):
     return minus and rest == list(signed(high)[1:])
 
 
-def fitted(line, width=WIDTH):
-    """A line of code as one line, or broken where `ruff format` breaks it.
-
-    Example:
-        >>> print("\\n".join(fitted("mean = first / (second + third)", 22)))
-        mean = first / (
-            second + third
-        )
-    """
-    if len(line) <= width or line.lstrip().startswith("#"):
-        return [line]
-    indent = " " * (len(line) - len(line.lstrip()))
-    found = HEAD.match(line)
-    assert found is not None
-    head, sign, rest = found.groups()
-    closing = [pair for pair in brackets(line) if pair[1] == len(line.rstrip(":")) - 1]
-    if closing and ends_with_its_bracket(rest.rstrip(":")):
-        opened = closing[-1][0]
-        inner = line[opened + 1 : closing[-1][1]]
-        parts = [inner]
-        if len(indent) + 4 + len(inner) > width:
-            parts = [f"{part}," for part in split(inner, ",")]
-            if len(parts) == 1:
-                parts = broken(inner)
-            else:
-                parts = [
-                    piece
-                    for part in parts
-                    for piece in fitted(" " * (len(indent) + 4) + part, width)
-                ]
-                parts = [part[len(indent) + 4 :] for part in parts]
-        return [
-            line[: opened + 1],
-            *(f"{indent}    {part}" for part in parts),
-            indent + line[closing[-1][1] :],
-        ]
-    if not sign:
-        return [line]
-    parts = [rest]
-    if len(indent) + 4 + len(rest) > width:
-        parts = broken(rest)
-    return [f"{head}{sign}(", *(f"{indent}    {part}" for part in parts), f"{indent})"]
-
-
-# What stands before a value: the names that it is assigned to, or `return`.
-HEAD = re.compile(r"( *)((?:[\w.\[\], \"]+ = |return )?)(.*)")
-
-
-def ends_with_its_bracket(code):
-    """Whether code is broken in its last bracket: it binds most loosely at one place at most."""
-    for signs in ((", ",), (" + ", " - "), (" * ", " / ", " @ ")):
-        parts = split(code, *signs)
-        if len(parts) > 1:
-            return len(parts) == 2 and signs != (", ",)
-    return True
-
-
-def broken(code):
-    """The parts of an expression, broken where it binds most loosely."""
-    parts = split(code, ", ")
-    if len(parts) > 1:
-        return [f"{part}," for part in parts]
-    parts = split(code, " + ", " - ")
-    return parts if len(parts) > 1 else split(code, " * ", " / ", " @ ")
+def laid_out(text: str) -> str:
+    """A module as `ruff format` lays it out, or as it is where ruff is not installed."""
+    ruff = shutil.which("ruff", path=sysconfig.get_path("scripts")) or shutil.which("ruff")
+    if ruff is None:
+        return text
+    command = [ruff, "format", "--isolated", "--config", f"line-length={WIDTH}", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, check=True, encoding="utf-8")
+    return done.stdout
 
 
 def brackets(text):

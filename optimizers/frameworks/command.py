@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int | str:
     try:
         rule, said = found(given.formula, given.options)
         if given.framework:
-            print(FRAMEWORKS[given.framework].printer(rule, said), end="")
+            print(FRAMEWORKS[given.framework].module(rule, said), end="")
             return 0
         equal, message = check(rule, given.check)
     except (FormulaError, ImportError, OSError, ValueError, TypeError) as error:

@@ -4,7 +4,7 @@ import sympy
 
 from ..formula.rule import Rule
 from .about import About
-from .code import WIDTH, comment, fitted, indented, paragraph, said_of, uses
+from .code import comment, indented, paragraph, said_of, uses
 from .functional import Functional
 
 FUNCTIONS = {
@@ -89,7 +89,7 @@ class Class(Functional):
             *indented([*self.build(), ""] if self.arrays or self.numbers else []),
             *indented([*step, "", *self.config()]),
         ]
-        return "\n".join(part for line in lines for part in fitted(line)) + "\n"
+        return "\n".join(lines) + "\n"
 
     def docstring(self):
         """What the class says of itself."""
@@ -200,7 +200,7 @@ class Class(Functional):
             '    """Move one variable."""',
             *indented([*matrix, *code]),
         ]
-        return [part for line in lines for part in fitted(line, WIDTH - 4)]
+        return lines
 
     def shared_and_own(self):
         """The lines of an iteration in the order of the formula: all are computed by variable."""
@@ -216,16 +216,10 @@ class Class(Functional):
         return [
             "def get_config(self) -> dict[str, Any]:",
             '    """The options, so that the optimizer is saved with its model."""',
-            *fitted(f"    return {{**super().get_config(), {', '.join(entries)}}}", WIDTH - 4),
+            f"    return {{**super().get_config(), {', '.join(entries)}}}",
         ]
 
 
 def for_each(name, code):
     """The line that makes a part of the state for each variable."""
-    line = f"    self._{name} = [{code} for v in variables]"
-    if len(line) + 4 <= WIDTH:
-        return [line]
-    parts = [f"        {code} for v in variables"]
-    if len(parts[0]) + 4 > WIDTH:
-        parts = [f"        {code}", "        for v in variables"]
-    return [f"    self._{name} = [", *parts, "    ]"]
+    return [f"    self._{name} = [{code} for v in variables]"]

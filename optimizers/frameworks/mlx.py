@@ -2,7 +2,7 @@
 
 from ..formula.rule import Rule
 from .about import About
-from .code import WIDTH, comment, fitted, indented, paragraph, said_of, uses
+from .code import comment, indented, paragraph, said_of, uses
 from .functional import Functional
 
 FUNCTIONS = {
@@ -73,7 +73,7 @@ class Class(Functional):
             '    """The dtype to compute in: a second moment in bfloat16 would never move."""',
             "    return mx.float64 if array.dtype == mx.float64 else mx.float32",
         ]
-        return "\n".join(part for line in lines for part in fitted(line)) + "\n"
+        return "\n".join(lines) + "\n"
 
     def docstring(self):
         """What the class says of itself."""
@@ -186,4 +186,4 @@ class Class(Functional):
             '    """The parameter after the update."""',
             *indented(code),
         ]
-        return [part for line in lines for part in fitted(line, WIDTH - 4)]
+        return lines

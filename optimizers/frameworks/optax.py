@@ -2,7 +2,7 @@
 
 from ..formula.rule import Rule
 from .about import About
-from .code import SUM, WIDTH, comment, fitted, indented, paragraph, said_of, uses
+from .code import SUM, comment, indented, paragraph, said_of, uses
 from .functional import Functional, moved
 
 FUNCTIONS = {
@@ -95,7 +95,7 @@ class Transformation(Functional):
             '    """The dtype to compute in: a second moment in bfloat16 would never move."""',
             "    return jnp.promote_types(array.dtype, jnp.float32)",
         ]
-        return "\n".join(part for line in lines for part in fitted(line)) + "\n"
+        return "\n".join(lines) + "\n"
 
     @property
     def state_name(self):
@@ -168,7 +168,7 @@ class Transformation(Functional):
         ]
         if first and not self.rule.initialize_reads_gradient:
             body.append(comment(", ".join(line.latex for line, _ in first.values())))
-        body += fitted(f"return {self.state_name}({', '.join(values)})", WIDTH - 8)
+        body.append(f"return {self.state_name}({', '.join(values)})")
         return [*lines, *indented(body)]
 
     def body(self):
@@ -244,7 +244,7 @@ class Transformation(Functional):
         new = "step" if counts and not begin else "optax.safe_increment(state.count)"
         values = ", ".join([new, *self.arrays, *self.numbers])
         lines.append(f"    return updates, {self.state_name}({values})")
-        return [part for line in lines for part in fitted(line, WIDTH - 4)]
+        return lines
 
 
 def said_default(option):

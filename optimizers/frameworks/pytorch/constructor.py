@@ -1,7 +1,7 @@
 """Prints the constructor of a class of PyTorch's, with its checks."""
 
 from ..about import PrintedOption
-from ..code import WIDTH, fitted, indented
+from ..code import indented
 
 
 def constructor(options: list[PrintedOption]) -> list[str]:
@@ -21,7 +21,7 @@ def constructor(options: list[PrintedOption]) -> list[str]:
     defaults = ", ".join(f"{name}={name}" for name in names)
     return [
         *lines,
-        *fitted(f"    defaults = dict({defaults})", WIDTH - 4),
+        f"    defaults = dict({defaults})",
         "    super().__init__(params, defaults)",
     ]
 

@@ -3,7 +3,7 @@
 import sympy
 
 from ..about import About, PrintedOption, element
-from ..code import WIDTH, comment, fitted, indented, uses
+from ..code import comment, indented, uses
 from .lines import Lines
 
 
@@ -17,7 +17,7 @@ def update(lines: Lines, said: About, options: list[PrintedOption]) -> list[str]
     """
     begun = begin(lines)
     body = [*begun, *iteration(lines)]
-    code = [
+    return [
         "def update(self, original: Tensor, grad: Tensor, group: dict[str, Any]) -> None:",
         '    """Move one parameter in place."""',
         "    if grad.layout is not torch.strided:",
@@ -32,7 +32,6 @@ def update(lines: Lines, said: About, options: list[PrintedOption]) -> list[str]
         "    if original.dtype != dtype:",
         "        original.copy_(param)",
     ]
-    return [part for line in code for part in fitted(line, WIDTH - 4)]
 
 
 def unpacked(options, body):
