@@ -319,7 +319,8 @@ def test_a_check_of_nothing_says_what_is_accepted(capsys, other, message):
 @pytest.mark.every
 def test_the_worked_example_of_the_page_runs_as_printed(capsys, tmp_path, monkeypatch):
     page = (ROOT / "docs" / "own-formula.md").read_text(encoding="utf-8")
-    formula, arithmetic, console, refusal = re.findall(r"^```.*?\n(.*?)^```", page, re.M | re.S)
+    blocks = re.findall(r"^```.*?\n(.*?)^```", page, re.M | re.S)
+    formula, arithmetic, paper, taken, console, refusal = blocks
     monkeypatch.chdir(tmp_path)
     Path("sign_of_momentum.md").write_text(formula, encoding="utf-8")
     Path("mine.py").write_text(command(capsys, "sign_of_momentum.md", "--as", "torch")[1], "utf-8")
@@ -333,5 +334,8 @@ def test_the_worked_example_of_the_page_runs_as_printed(capsys, tmp_path, monkey
         assert rounding.sub("", command(capsys, *line.split())[1].strip()) == rounding.sub(
             "", shown.strip()
         )
+    Path("paper.md").write_text(paper, encoding="utf-8")
+    main(["paper.md", "--as", "numpy"])
+    assert capsys.readouterr().err == taken
     Path("sign_of_momentum.md").write_text(formula.replace("1^t", "1^q"), encoding="utf-8")
     assert command(capsys, "sign_of_momentum.md", "--as", "torch")[0].startswith(refusal.rstrip())

@@ -422,6 +422,17 @@ def kernel_worth(what: str) -> str:
     return f"{ {'elements': launch.WORTH, 'tensor': launch.A_TENSOR}[what]:,}"
 
 
+def letters(library: str, what: str) -> str:
+    """How much of a library's docstrings can be read, as `python -m benchmarks.letters` found.
+
+    Example:
+        >>> letters("torch", "docstrings")
+        '12'
+    """
+    found = json.loads((ROOT / "benchmarks" / "letters.json").read_text(encoding="utf-8"))
+    return f"{found['libraries'][library][what.replace('_', ' ')]}"
+
+
 def scaled_pages() -> str:
     """How many pages the sites had whose growth was measured."""
     rows = json.loads((ROOT / "benchmarks" / "site.json").read_text(encoding="utf-8"))["rows"]
