@@ -497,6 +497,7 @@ VALUES = {
         measured_case,
         kernel_start,
         kernel_worth,
+        letters,
         scaled_pages,
         set_up,
         count,

@@ -117,9 +117,9 @@ def open_lone_tab(tabs: etree.Element) -> None:
     """Let the content of a set's only tab stand for the set, with the tab's address."""
     if len(ids := list(tab_ids(tabs).values())) == 1:
         [block] = tabs.findall("div/div[@class='tabbed-block']")
-        tabs[:] = list(block)
+        # An element of its own: programs inside one with an id would all take it for theirs.
+        tabs[:] = [etree.Element("div", {"id": ids[0]}), *block]
         tabs.attrib.clear()
-        tabs.set("id", ids[0])
 
 
 def top_level_sets(element: etree.Element, section: str = ""):
