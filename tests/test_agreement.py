@@ -3,6 +3,8 @@
 import doctest
 import json
 import re
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from benchmarks.agreement.rows import (
     ours_of,
     problem,
     theirs_of,
+    tried,
 )
 from benchmarks.agreement.sources import SOURCES, found_in
 from benchmarks.agreement.variations import (
@@ -79,7 +82,7 @@ def test_a_row_is_what_the_library_computes(contender):
     theirs = theirs_of(contender, given)
     apart = by_schedule(ours_of(contender.optimizer, hyper), theirs)
     # Where it rounds, by how much differs from machine to machine.
-    loose = 0.5 if row["rounds"] and not row["differs"] else 1e-3
+    loose = 0.5 if row["rounds"] else 1e-3
     for schedule, expected in row["apart"].items():
         close = apart[schedule] == pytest.approx(expected, rel=loose)
         assert close or max(apart[schedule], expected) <= ROUNDING, remedy
@@ -130,24 +133,29 @@ def test_what_is_none_of_the_variations_is_not_explained(monkeypatch):
     assert (rounds, differs, left) == ([], [], None)
 
 
-@pytest.mark.every
+# Where a variation changes nothing, and why.
+ALIKE = {
+    # The step of gradient descent is a sum, so it does not matter in which term the decay stands.
+    "decay is decoupled, times the learning rate": {"Gradient Descent"},
+    # Muon divides by the norm, which takes the factor away unless ε is larger.
+    "momentum is a sum, not an average": {"Muon"},
+}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_variation_fits_an_optimizer_and_changes_its_steps(name):
-    fitting = [one for one in OPTIMIZERS if varied(one, (name,))]
+    fitting = {one for one in OPTIMIZERS if varied(one, (name,))}
     assert fitting, f"{name!r} fits no formula: mend its edits, or delete it"
+    alike = set()
     for optimizer in fitting:
         start, grads = problem(optimizer)
-        hyper = {key: value for key, value in HYPER.items() if key in asked_of(optimizer)}
-        runs = [
-            list(steps_of(optimizer, names, start, grads, RATES["halved"], hyper))[-1]
+        runs = (
+            list(steps_of(optimizer, names, start, grads, RATES["halved"], tried(optimizer)))[-1]
             for names in ((), (name,))
-        ]
-        apart = max(np.abs(one - other).max() for one, other in zip(*runs, strict=True))
-        assert apart > ROUNDING, f"{name!r} does not change {optimizer}"
-
-
-def asked_of(optimizer):
-    return OPTIMIZERS[optimizer].step.__kwdefaults__
+        )
+        if max(np.abs(a - b).max() for a, b in zip(*runs, strict=True)) <= ROUNDING:
+            alike.add(optimizer)
+    assert alike == ALIKE.get(name, set())
 
 
 def test_every_row_of_the_variations_fits_some_formula():
@@ -233,13 +241,15 @@ def test_mlx_corrects_no_bias_unless_asked():
 def test_what_is_not_counted_again_is_torchs_own():
     need("timm")
     need("pytorch-optimizer")
+    timm_optim("adopt")
     import pytorch_optimizer
 
     for name in ("SGD", "Adam", "AdamW", "NAdam", "RMSprop"):
         assert getattr(pytorch_optimizer, name) is getattr(torch.optim, name)
-    factory = timm_optim("_optim_factory")
+    # timm's list of names cannot be imported without its vision models.
+    listed = Path(find_spec("timm.optim").origin).with_name("_optim_factory.py").read_text("utf-8")
     for name in ("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adadelta"):
-        made = factory.get_optimizer_class(name.lower(), bind_defaults=False)
-        assert made is getattr(torch.optim, name)
+        own = rf"name='{name.lower()}',\s+opt_class=torch\.optim\.{name},"
+        assert re.search(own, listed), name
     taken = {one.path for one in CONTENDERS if one.library in ("timm", "pytorch-optimizer")}
     assert not [path for path in taken if path.startswith("torch.")]

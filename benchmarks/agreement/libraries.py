@@ -132,7 +132,7 @@ def run_keras(make, given, start, grads, rates, penalty):
             optimizer.learning_rate = rate
             pairs = zip(several, params, strict=True)
             optimizer.apply([grad + penalty * param.value for grad, param in pairs], params)
-            seen.append([np.array(keras.ops.convert_to_numpy(one)) for one in params])
+            seen.append([np.array(keras.ops.convert_to_numpy(one.value)) for one in params])
     return seen
 
 

@@ -181,16 +181,16 @@ def measured(contender: Contender) -> dict[str, Any]:
     }
 
 
-def their_defaults(contender: Contender) -> dict[str, Any]:
-    """Their defaults of our hyper-parameters that are not ours; None where one must be given."""
+def their_defaults(contender: Contender) -> dict[str, str]:
+    """Their defaults of our hyper-parameters that are not ours, as source; "" if there is none."""
     known, found = contender.options_of(), {}
     for name, value in defaults(contender.optimizer).items():
         theirs = [known[one].default for one in names_of(contender, name) if one in known]
-        theirs = [None if one is inspect.Parameter.empty else one for one in theirs]
-        if not theirs or callable(theirs[0]):
+        if not theirs:
             continue
-        both = theirs if len(theirs) > 1 else theirs[0]
+        both = tuple(theirs) if len(theirs) > 1 else theirs[0]
         both = tuple(both) if isinstance(both, list) else both
-        if both != value:
-            found[name] = both
+        # Keras's None is no decay, which is 0 here.
+        if both != value and (both is not None or value != 0.0):
+            found[name] = "" if both is inspect.Parameter.empty else repr(both)
     return found

@@ -115,15 +115,11 @@ def defaults_of(row: dict[str, Any]) -> list[str]:
     """Return their defaults that are not those here, by the names here.
 
     Example:
-        >>> defaults_of({"defaults": {"lr": None, "eps": 1e-07, "betas": [0.9, 0.99]}})
-        ['`lr` has none', '`eps=1e-07`', '`betas=(0.9, 0.99)`']
+        >>> defaults_of({"defaults": {"lr": "", "eps": "1e-07"}})
+        ['`lr` has none', '`eps=1e-07`']
     """
-    return [
-        f"`{name}` has none"
-        if value is None
-        else f"`{name}={tuple(value) if isinstance(value, list) else value!r}`"
-        for name, value in row["defaults"].items()
-    ]
+    defaults = row["defaults"].items()
+    return [f"`{name}={text}`" if text else f"`{name}` has none" for name, text in defaults]
 
 
 def same_steps(row: dict[str, Any], move: dict[str, Any] | None) -> str:
@@ -139,9 +135,13 @@ def same_steps(row: dict[str, Any], move: dict[str, Any] | None) -> str:
         return ", ".join(parts)
     if left["constant"] <= rounding:
         return f"{', '.join(parts)}, while the learning rate stays the same"
+    if row["rounds"] and max(left.values()) <= IN_FLOAT32:
+        return f"{', '.join(parts)}; what is left, {size(move)}, is rounding in float32"
     return f"nearest: {', '.join(parts)}, apart by {size(move)}"
 
 
+# What rounding to float32 leaves of numbers of about 1.
+IN_FLOAT32 = 1e-7
 # How λ becomes an L2 penalty where the library has a way of its own.
 L2 = {"optax": "`optax.chain(optax.add_decayed_weights(λ), …)`"}
 
