@@ -50,10 +50,11 @@ ecosystem: .venv/test
 	$(INSTALL) '.[ecosystem]'
 	python -m pytest --numprocesses auto --dist worksteal tests/test_ecosystem.py
 
-# Tries what is printed for other frameworks in these; installs them, about 400 MB.
+# Tries what is printed for other frameworks in these, and whether other libraries still compute what
+# the page on that says; installs them, about 450 MB.
 frameworks: .venv/test
-	$(INSTALL) '.[frameworks]'
-	$(PYTEST) --numprocesses auto --dist worksteal tests/test_frameworks.py $(wildcard tests/test_printed_*.py)
+	$(INSTALL) '.[frameworks,bench]'
+	$(PYTEST) --numprocesses auto --dist worksteal tests/test_frameworks.py tests/test_agreement.py $(wildcard tests/test_printed_*.py)
 
 # Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
 bench: setup

@@ -178,7 +178,7 @@ def test_a_source_that_is_cited_says_it(path):
         pytest.skip(f"the page cites {library} {RESULTS['libraries'][library]['version']}")
     assert rows, f"{path} does not differ: delete its sources"
     for row in rows:
-        assert row["sources"] == [found_in(file, text) for file, text in SOURCES[path]]
+        assert row["sources"] == [found_in(*one) for one in SOURCES[path]]
 
 
 def test_what_differs_has_a_source():
@@ -236,6 +236,23 @@ def test_momentum_of_keras_differs_by_a_schedule_alone():
 def test_mlx_corrects_no_bias_unless_asked():
     for optimizer in ("Adam", "AdamW", "Adamax"):
         assert "no bias correction" in ROWS[optimizer, "MLX"]["differs"]
+
+
+def test_most_of_optax_has_no_weight_decay():
+    rows = [row for row in RESULTS["rows"] if row["library"] == "optax"]
+    assert sum("weight_decay" in row["without"] for row in rows) > len(rows) / 2
+    (adam,) = [one for one in RESULTS["moves"] if (one["optimizer"], one["library"]) == ADAM]
+    assert max(adam["left"].values()) <= ROUNDING
+    assert not ROWS["AdamW", "optax"]["differs"]
+    assert not ROWS["AdamW", "optax"]["without"]
+
+
+ADAM = "Adam", "optax"
+
+
+def test_defaults_differ_more_often_than_the_arithmetic():
+    rows = RESULTS["rows"]
+    assert sum(bool(row["defaults"]) for row in rows) > sum(bool(row["differs"]) for row in rows)
 
 
 def test_what_is_not_counted_again_is_torchs_own():

@@ -177,7 +177,7 @@ def measured(contender: Contender) -> dict[str, Any]:
         "rounds": rounds,
         "differs": differs,
         "left": left,
-        "sources": [found_in(file, text) for file, text in sources],
+        "sources": [found_in(*one) for one in sources],
     }
 
 

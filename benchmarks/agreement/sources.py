@@ -1,4 +1,4 @@
-"""Where the other libraries' sources say what was found: files, and a piece of the line in them."""
+"""Where the other libraries' sources say what was found: what `found_in` is given."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ RECTIFIED = "pytorch_optimizer/optimizer/radam.py"
 # Of each optimizer that differs by more than its library's rounding, by its path.
 SOURCES = {
     "keras.optimizers:SGD": (
-        (f"{KERAS}/sgd.py", "ops.multiply(gradient, learning_rate),"),
+        (f"{KERAS}/sgd.py", "self.assign_add(variable, m)"),
         KERAS_DECAY,
     ),
     "keras.optimizers:RMSprop": (
@@ -59,7 +59,7 @@ SOURCES = {
         (OPTAX, "initial_accumulator_value: jax.typing.ArrayLike = 0.1,"),
         (OPTAX, "lambda t: jnp.where(t > 0, jax.lax.rsqrt(t + eps), 0.0), sum_of_squares"),
     ),
-    "optax:nadam": ((OPTAX, "lambda m, g: b1 * m + (1 - b1) * g,"),),
+    "optax:nadam": ((OPTAX, "lambda m, g: b1 * m + (1 - b1) * g,", "def scale_by_adam("),),
     "optax:radam": (
         (OPTAX, "lambda m, v: r.astype(m.dtype) * m / (jnp.sqrt(v + eps_root) + eps),"),
     ),
@@ -69,11 +69,11 @@ SOURCES = {
         ("optax/contrib/_muon.py", "x /= jnp.linalg.norm(x, ord='fro') + eps"),
         ("optax/contrib/_muon.py", "scale = jnp.sqrt(jnp.maximum(1, fan_out / fan_in))"),
     ),
-    "mlx.optimizers:Adam": ((MLX, "bias_correction: bool = False,"),),
-    "mlx.optimizers:AdamW": ((MLX, "bias_correction: bool = False,"),),
+    "mlx.optimizers:Adam": ((MLX, "bias_correction: bool = False,", "class Adam("),),
+    "mlx.optimizers:AdamW": ((MLX, "bias_correction: bool = False,", "class AdamW("),),
     "mlx.optimizers:Adamax": ((MLX, ADAMAX_MLX),),
     "mlx.optimizers:Muon": (
-        (MLX, "gradient = gradient + self.weight_decay * parameter"),
+        (MLX, "gradient = gradient + self.weight_decay * parameter", "class Muon("),
         (MLX, "X = X / (mx.linalg.norm(X, keepdims=True) + 1e-7)"),
         (MLX, "B = mx.addmm(b * A, A, A, beta=1.0, alpha=c)"),
     ),
@@ -95,29 +95,42 @@ SOURCES = {
         (RECTIFIED, "if step_size > 0 or n_sma >= self.n_sma_threshold:"),
     ),
     "pytorch_optimizer:ADOPT": (
-        ("pytorch_optimizer/optimizer/adopt.py", "clip = self.clip_lambda(group['step'])"),
+        ("pytorch_optimizer/optimizer/adopt.py", "clip = self.clip_lambda(group['step']) if"),
     ),
     "pytorch_optimizer:SignSGD": (
-        ("pytorch_optimizer/optimizer/sgd.py", "weight_decouple: bool = True,"),
+        ("pytorch_optimizer/optimizer/sgd.py", "weight_decouple: bool = True,", "class SignSGD("),
     ),
     "pytorch_optimizer:Muon": (
         ("pytorch_optimizer/optimizer/utils/matrix.py", "dtype: torch.dtype = torch.bfloat16,"),
     ),
-    "torch.optim:NAdam": (("torch/optim/nadam.py", 'state["mu_product"] = ('),),
+    "torch.optim:NAdam": (
+        ("torch/optim/nadam.py", "else torch.tensor(1.0, dtype=_get_scalar_dtype())"),
+    ),
     "torch.optim:Muon": (("torch/optim/_muon.py", "ortho_grad = grad.bfloat16()"),),
 }
 
 
-def found_in(file: str, text: str) -> dict[str, Any]:
+def found_in(file: str, text: str, within: str = "") -> dict[str, Any]:
     """The line of an installed file that has a text.
 
+    Args:
+        file: its path from the folder of what is installed.
+        text: what only one line has.
+        within: the beginning of the function or class in which it stands, if others have it, too.
+
     Raises:
-        LookupError: none has.
+        LookupError: no line has it, or several have.
     """
     spec = find_spec(file.partition("/")[0])
     places = spec.submodule_search_locations if spec else None
     folder = Path(next(iter(places or [""]))).parent
+    found, inside = [], not within
     for number, line in enumerate((folder / file).read_text(encoding="utf-8").splitlines(), 1):
-        if text in line:
-            return {"file": file, "line": number, "text": line.strip()}
-    raise LookupError(f"{file}: no line has {text!r}: read it again and mend {__file__}")
+        if within and line.startswith(("class ", "def ")):
+            inside = line.startswith(within)
+        if inside and text in line:
+            found.append({"file": file, "line": number, "text": line.strip()})
+    if len(found) != 1:
+        where = [one["line"] for one in found] or "no line"
+        raise LookupError(f"{file}: {where} has {text!r}: read it again and mend {__file__}")
+    return found[0]

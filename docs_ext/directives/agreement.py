@@ -16,10 +16,7 @@ from ..locate import ROOT, PageError, locate, page_path
 from .comparison import link
 
 FILE = ROOT / "benchmarks" / "agreement.json"
-HEAD = (
-    "| Optimizer | Library | Apart by | What differs | Defaults that differ "
-    "| The same steps | Source |"
-)
+HEAD = "| Optimizer | Library | Apart by | What differs | Defaults that differ | The same steps |"
 
 
 @functools.cache
@@ -35,7 +32,7 @@ def agreement(md: Markdown, argument: str, body: list[str]) -> list[str]:
         where = locate(page_path(md), f"agreement {argument}")
         accepted = ", ".join(OPTIMIZERS)
         raise PageError(f"{where}: no optimizer {', '.join(unknown)}; accepted: {accepted}")
-    return [*(details(names) if names else overview()), "", *run_on()]
+    return details(names) if names else [*overview(), "", run_on()]
 
 
 def overview() -> list[str]:
@@ -82,7 +79,7 @@ def size(row: dict[str, Any]) -> str:
 def details(names: list[str]) -> list[str]:
     """Return the table of some optimizers: a row for each library that has one of their names."""
     moves = {(move["optimizer"], move["library"]): move for move in results()["moves"]}
-    table = [HEAD, "| --- | --- | --: | --- | --- | --- | --- |"]
+    table = [HEAD, "| --- | --- | --: | --- | --- | --- |"]
     for row in results()["rows"]:
         if row["optimizer"] in names:
             library = results()["libraries"][row["library"]]
@@ -92,23 +89,24 @@ def details(names: list[str]) -> list[str]:
                 row["optimizer"],
                 f"{row['library']} {library['version']}<br>`{path}`{given}",
                 size(row),
-                "; ".join([*what_differs(row)]),
+                what_differs(row),
                 ", ".join(defaults_of(row)) or "–",
                 same_steps(row, moves.get((row["optimizer"], row["library"]))),
-                "<br>".join(source(library["source"], one) for one in row["sources"]) or "–",
             ]
             table.append(f"| {' | '.join(cells)} |")
     return ["/// html | div.sortable", "", *table, "", "///"]
 
 
-def what_differs(row: dict[str, Any]) -> list[str]:
+def what_differs(row: dict[str, Any]) -> str:
     """Return what differs, what is rounded, and whether there is no weight decay to compare."""
+    address = results()["libraries"][row["library"]]["source"]
     found = [*row["differs"], *row["rounds"]]
     if row["left"] is None:
         found.append("**unexplained**")
     if "weight_decay" in row["without"]:
         found.append("has no weight decay")
-    return found or ["nothing"]
+    links = ", ".join(source(address, one) for one in row["sources"])
+    return ("; ".join(found) or "nothing") + (f" ({links})" if links else "")
 
 
 def defaults_of(row: dict[str, Any]) -> list[str]:
@@ -143,7 +141,7 @@ def same_steps(row: dict[str, Any], move: dict[str, Any] | None) -> str:
 # What rounding to float32 leaves of numbers of about 1.
 IN_FLOAT32 = 1e-7
 # How λ becomes an L2 penalty where the library has a way of its own.
-L2 = {"optax": "`optax.chain(optax.add_decayed_weights(λ), …)`"}
+L2 = {"optax": "`add_decayed_weights(λ)` chained before it"}
 
 
 def source(address: str, one: dict[str, Any]) -> str:
@@ -152,8 +150,16 @@ def source(address: str, one: dict[str, Any]) -> str:
     return f"[{file.rpartition('/')[2]}:{one['line']}]({address.format(file=file)}#L{one['line']})"
 
 
-def run_on() -> list[str]:
-    """Return when it was run, with what."""
+def run_on() -> str:
+    """Return when it was run, with what, and how."""
     found = results()
     versions = ", ".join(f"{name} {one['version']}" for name, one in found["libraries"].items())
-    return [f"Run on {found['date']} by `make agreement`: {versions}; Keras on JAX {found['jax']}."]
+    tried = ", ".join(
+        f"`{name}={tuple(value) if isinstance(value, list) else value}`"
+        for name, value in found["tried"].items()
+    )
+    return (
+        f"Run on {found['date']} by `make agreement`: {versions}; Keras on JAX {found['jax']}. "
+        f"Each took {found['steps']} steps twice, with a learning rate of {found['lr']} that stays "
+        f"or is halved half-way, and with {tried}, as far as it has these."
+    )
