@@ -16,7 +16,7 @@ from ..locate import ROOT, PageError, locate, page_path
 from .comparison import link
 
 FILE = ROOT / "benchmarks" / "agreement.json"
-HEAD = "| Optimizer | Library | Apart by | What differs | Defaults that differ | The same steps |"
+HEAD = "| Optimizer | Library | Apart by | What differs | The same steps | Defaults that differ |"
 
 
 @functools.cache
@@ -90,8 +90,8 @@ def details(names: list[str]) -> list[str]:
                 f"{row['library']} {library['version']}<br>`{path}`{given}",
                 size(row),
                 what_differs(row),
-                ", ".join(defaults_of(row)) or "–",
                 same_steps(row, moves.get((row["optimizer"], row["library"]))),
+                ", ".join(defaults_of(row)) or "–",
             ]
             table.append(f"| {' | '.join(cells)} |")
     return ["/// html | div.sortable", "", *table, "", "///"]
