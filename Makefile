@@ -13,7 +13,7 @@ INSTALL := python -m pip install --quiet --no-compile --constraint constraints.t
 PYTEST := python -m pytest $(if $(FULL),--full) $(if $(ONLY),--only=$(ONLY))
 FIRST := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
 
-.PHONY: serve build test new snippets mutants ecosystem frameworks bench bench-site experiment audit audit-deps screenshots setup pages dist pins
+.PHONY: serve build test new snippets mutants ecosystem frameworks bench agreement bench-site experiment audit audit-deps screenshots setup pages dist pins
 # Two installations at once into one environment would break it.
 .NOTPARALLEL:
 
@@ -50,10 +50,11 @@ ecosystem: .venv/test
 	$(INSTALL) '.[ecosystem]'
 	python -m pytest --numprocesses auto --dist worksteal tests/test_ecosystem.py
 
-# Tries what is printed for other frameworks in these; installs them, about 400 MB.
+# Tries what is printed for other frameworks in these, and whether other libraries still compute what
+# the page on that says; installs them, about 450 MB.
 frameworks: .venv/test
-	$(INSTALL) '.[frameworks]'
-	$(PYTEST) --numprocesses auto --dist worksteal tests/test_frameworks.py $(wildcard tests/test_printed_*.py)
+	$(INSTALL) '.[frameworks,bench]'
+	$(PYTEST) --numprocesses auto --dist worksteal tests/test_frameworks.py tests/test_agreement.py $(wildcard tests/test_printed_*.py)
 
 # Measures what a step costs, here and elsewhere, for the page of that name; takes some minutes.
 bench: setup
@@ -66,6 +67,12 @@ audit-deps: setup
 	python -m venv .cache/audit
 	.cache/audit/bin/python -m pip install --quiet pip-audit
 	.cache/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+# Runs what other libraries call by the same names beside what is here, and finds what differs, for
+# the page on that; installs JAX, Keras, MLX and more, about 450 MB, and takes some minutes.
+agreement: setup
+	$(INSTALL) '.[frameworks,bench]'
+	python -m benchmarks.agreement
 
 # Trains a small transformer for the notebook; goes on where it was stopped. About 20 minutes.
 experiment: setup

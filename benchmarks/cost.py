@@ -11,7 +11,6 @@ other work on the machine disturbs all of them alike. Results on a GPU go to a f
 import argparse
 import ctypes
 import datetime
-import importlib.util
 import json
 import math
 import os
@@ -37,6 +36,8 @@ from optimizers import OPTIMIZERS, Muon, rule_of
 from optimizers._kernels import launch, layout
 from optimizers._kernels.printing import printed
 from optimizers.formula import read
+
+from .timm_alone import timm_optim
 
 RESULTS = Path(__file__).parent / "results"
 TURNS = 9
@@ -68,15 +69,6 @@ STATES = ["$V_{dw} = 0$", "$S_{dw} = 0$", r"$S_{dw}^{\text{max}} = 0$"]
 START = "Initialize: {}\n\n"
 
 
-def timm_adopt():
-    """timm's class, without the vision models that importing timm brings along."""
-    folder = Path(importlib.util.find_spec("timm").origin).parent
-    for name, path in (("timm", folder), ("timm.optim", folder / "optim")):
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__path__ = [str(path)]
-    return importlib.import_module("timm.optim.adopt").Adopt
-
-
 def contenders(device):
     """For each algorithm, rows of: whose class, how it computes, its maker, given parameters."""
     found = {}
@@ -106,7 +98,7 @@ def contenders(device):
                 except (TypeError, RuntimeError):
                     continue  # torch.optim has no such path
                 rows.append(("torch.optim", how, make))
-    timm = timm_adopt()
+    timm = timm_optim("adopt").Adopt
     for how in ("plain", "foreach"):
         flag = {"foreach": how == "foreach"}
         found["ADOPT"].append(("torch-adopt", how, partial(adopt.ADOPT, **flag)))

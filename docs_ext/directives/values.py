@@ -19,7 +19,7 @@ from optimizers._kernels import launch
 from ..figures import drawings
 from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
-from . import comparison, costs
+from . import agreement, comparison, costs
 
 # What pip is given, and where. Once the index has the package, these are NAME and "".
 TARGET, PLACE = ".", "in a copy of this site's source"
@@ -446,6 +446,11 @@ def set_up(what: str) -> str:
     return f"{found[what]:,}"
 
 
+def compared_on() -> str:
+    """The day on which `make agreement` ran the optimizers of other libraries."""
+    return agreement.results()["date"]
+
+
 def count(what: str) -> str:
     """How many values, marks of tests and citations the pages have, or formulas and programs."""
     pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.py")]
@@ -500,6 +505,7 @@ VALUES = {
         letters,
         scaled_pages,
         set_up,
+        compared_on,
         count,
     )
 }

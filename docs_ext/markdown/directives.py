@@ -7,6 +7,7 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
 from ..directives import (
+    agreement,
     api,
     comparison,
     costs,
@@ -14,7 +15,6 @@ from ..directives import (
     growth,
     kernel,
     mutants,
-    other_libraries,
     references,
     symbols,
     worked_numbers,
@@ -26,11 +26,11 @@ DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S
 
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
+    "agreement": agreement.agreement,
     "compare-optimizers": comparison.compare_optimizers,
     "cost-table": costs.cost_table,
     "defaults-that-differ": differences.defaults_that_differ,
     "differs": differences.differs,
-    "how-others-write-it": other_libraries.how_others_write_it,
     "kernel": kernel.kernel,
     "laboratory": form.laboratory,
     "measured-on": costs.measured_on,

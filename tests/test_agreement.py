@@ -1,0 +1,272 @@
+"""The page "Same name, other arithmetic" says what the libraries compute, and their sources say."""
+
+import doctest
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.agreement import variations
+from benchmarks.agreement.libraries import CONTENDERS, LIBRARIES, ROUNDINGS, Contender, installed
+from benchmarks.agreement.moves import MOVES, tried_out
+from benchmarks.agreement.rows import (
+    HYPER,
+    RATES,
+    ROUNDING,
+    asked,
+    by_schedule,
+    exactly,
+    explained,
+    near,
+    ours_of,
+    problem,
+    theirs_of,
+    tried,
+)
+from benchmarks.agreement.sources import SOURCES, found_in
+from benchmarks.agreement.variations import (
+    NAMES,
+    ROUNDED,
+    VARIATIONS,
+    edited,
+    steps_of,
+    text_of,
+    varied,
+)
+from benchmarks.timm_alone import timm_optim
+from docs_ext.directives.agreement import FILE
+from docs_ext.locate import PageError
+from optimizers import OPTIMIZERS, rule_of
+
+RESULTS = json.loads(FILE.read_text(encoding="utf-8"))
+ROWS = {(row["optimizer"], row["library"]): row for row in RESULTS["rows"]}
+PAIRS = [f"{one.optimizer}-{one.library}" for one in CONTENDERS]
+
+
+def need(library):
+    """Skip where a library is missing, and say what installs it."""
+    if installed(library) is None:
+        extra = "frameworks" if library in ("optax", "Keras", "MLX") else "bench"
+        pytest.skip(f"{library} is not installed: pip install '.[{extra}]'")
+    if library == "Keras":
+        pytest.importorskip("jax", reason="Keras runs on JAX: pip install '.[frameworks]'")
+
+
+def row_of(contender):
+    return ROWS[contender.optimizer, contender.library]
+
+
+def test_every_pair_has_its_row_and_nothing_else():
+    named = [(one.optimizer, one.library, one.path) for one in CONTENDERS]
+    assert [(row["optimizer"], row["library"], row["path"]) for row in RESULTS["rows"]] == named
+    assert {optimizer for optimizer, *_ in named} <= set(OPTIMIZERS)
+    assert [(move.optimizer, move.library) for move in MOVES] == [
+        (move["optimizer"], move["library"]) for move in RESULTS["moves"]
+    ]
+    assert RESULTS["tried"] == json.loads(json.dumps(HYPER))
+    assert RESULTS["variations"] == list(NAMES)
+    assert set(RESULTS["libraries"]) == set(LIBRARIES)
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("contender", CONTENDERS, ids=PAIRS)
+def test_a_row_is_what_the_library_computes(contender):
+    need(contender.library)
+    row, (given, hyper, missing) = row_of(contender), asked(contender)
+    remedy = f"{contender.path} has changed: `make agreement` measures anew"
+    assert missing == row["without"], remedy
+    theirs = theirs_of(contender, given)
+    apart = by_schedule(ours_of(contender.optimizer, hyper), theirs)
+    # Where it rounds, by how much differs from machine to machine.
+    loose = 0.5 if row["rounds"] else 1e-3
+    for schedule, expected in row["apart"].items():
+        close = apart[schedule] == pytest.approx(expected, rel=loose)
+        assert close or max(apart[schedule], expected) <= ROUNDING, remedy
+    if row["left"] is not None and max(apart.values()) > ROUNDING:
+        if ROUNDINGS.get(contender.path, ("",))[0] in row["rounds"]:
+            theirs = exactly(contender, given)
+        changes = {*row["differs"], *(name for name in row["rounds"] if name in ROUNDED)}
+        names = tuple(name for name in NAMES if name in changes)
+        assert near(contender, names, theirs, hyper) <= ROUNDING, remedy
+
+
+@pytest.mark.parametrize("move", MOVES, ids=[f"{one.optimizer}-{one.library}" for one in MOVES])
+def test_a_move_takes_the_steps_that_the_page_promises(move):
+    need(move.library)
+    pair = move.optimizer, move.library
+    (written,) = [one for one in RESULTS["moves"] if (one["optimizer"], one["library"]) == pair]
+    found = tried_out(move, ROWS[pair]["rounds"])
+    for schedule, left in written["left"].items():
+        same = left <= ROUNDING
+        assert (found["left"][schedule] <= ROUNDING) == same, "`make agreement` measures anew"
+
+
+def test_nothing_is_unexplained_without_the_page_saying_so(convert):
+    html = convert("::: agreement")
+    rows = [row for row in RESULTS["rows"] if row["left"] is None]
+    assert html.count("unexplained") == len(rows)
+
+
+def test_what_no_variation_explains_is_said_to_be_unexplained(convert, monkeypatch):
+    row = {**RESULTS["rows"][0], "differs": [], "rounds": [], "left": None}
+    monkeypatch.setitem(RESULTS, "rows", [row])
+    monkeypatch.setattr("docs_ext.directives.agreement.results", lambda: RESULTS)
+    assert "<strong>unexplained</strong>" in convert("::: agreement")
+    assert "<strong>unexplained</strong>" in convert(f"::: agreement {row['optimizer']}")
+
+
+class TwiceAsFast(torch.optim.SGD):
+    """A class that no variation of gradient descent explains."""
+
+    def step(self):
+        super().step()
+        super().step()
+
+
+def test_what_is_none_of_the_variations_is_not_explained(monkeypatch):
+    monkeypatch.setattr(torch.optim, "SGD", TwiceAsFast)
+    rounds, differs, left = explained(Contender("Gradient Descent", "torch", "torch.optim:SGD"))
+    assert (rounds, differs, left) == ([], [], None)
+
+
+# Where a variation changes nothing, and why.
+ALIKE = {
+    # The step of gradient descent is a sum, so it does not matter in which term the decay stands.
+    "decay is decoupled, times the learning rate": {"Gradient Descent"},
+    # Muon divides by the norm, which takes the factor away unless ε is larger.
+    "momentum is a sum, not an average": {"Muon"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variation_fits_an_optimizer_and_changes_its_steps(name):
+    fitting = {one for one in OPTIMIZERS if varied(one, (name,))}
+    assert fitting, f"{name!r} fits no formula: mend its edits, or delete it"
+    alike = set()
+    for optimizer in fitting:
+        start, grads = problem(optimizer)
+        runs = (
+            list(steps_of(optimizer, names, start, grads, RATES["halved"], tried(optimizer)))[-1]
+            for names in ((), (name,))
+        )
+        if max(np.abs(a - b).max() for a, b in zip(*runs, strict=True)) <= ROUNDING:
+            alike.add(optimizer)
+    assert alike == ALIKE.get(name, set())
+
+
+def test_every_row_of_the_variations_fits_some_formula():
+    """A row whose LaTeX no formula has would never be tried."""
+    texts = [text_of(rule_of(name)) for name in OPTIMIZERS]
+    for row in VARIATIONS:
+        assert any(edited(text, row) is not None for text in texts), row
+
+
+def test_what_the_variations_show_is_what_they_print():
+    assert doctest.testmod(variations, optionflags=doctest.NORMALIZE_WHITESPACE).failed == 0
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_a_source_that_is_cited_says_it(path):
+    (library,) = {one.library for one in CONTENDERS if one.path == path}
+    need(library)
+    rows = [row for row in RESULTS["rows"] if row["path"] == path and row["sources"]]
+    if installed(library) != RESULTS["libraries"][library]["version"]:
+        pytest.skip(f"the page cites {library} {RESULTS['libraries'][library]['version']}")
+    assert rows, f"{path} does not differ: delete its sources"
+    for row in rows:
+        assert row["sources"] == [found_in(*one) for one in SOURCES[path]]
+
+
+def test_what_differs_has_a_source():
+    for row in RESULTS["rows"]:
+        if row["differs"] or ROUNDINGS.get(row["path"], ("",))[0] in row["rounds"]:
+            assert row["sources"], f"{row['path']}: say in sources.py where it does that"
+
+
+def test_an_unknown_optimizer_is_refused_with_those_that_there_are(convert):
+    with pytest.raises(PageError, match=r"no optimizer Adams; accepted: Gradient Descent, "):
+        convert("::: agreement Adam, Adams")
+
+
+def test_a_table_has_a_row_for_each_library(convert):
+    html = convert("::: agreement Adam, AdamW")
+    wanted = [row for row in RESULTS["rows"] if row["optimizer"] in ("Adam", "AdamW")]
+    assert len(re.findall("<tr>", html)) == len(wanted) + 1
+    assert "github.com/keras-team/keras/blob/v" in html
+
+
+# What the page says in sentences.
+
+DECOUPLED = "decay is decoupled, times the learning rate"
+
+
+def test_every_decay_of_keras_is_decoupled():
+    for (optimizer, library), row in ROWS.items():
+        # Gradient descent's two kinds of decay are one, and these decouple it here, too.
+        if library == "Keras" and optimizer not in ("Gradient Descent", "AdamW", "Lion", "Muon"):
+            assert DECOUPLED in row["differs"], optimizer
+        if library == "Keras":
+            assert "weight_decay" not in row["without"]
+
+
+def test_every_adamw_multiplies_its_decay_by_the_learning_rate():
+    rows = [row for row in RESULTS["rows"] if row["optimizer"] == "AdamW"]
+    assert len(rows) > 3
+    for row in rows:
+        assert row["left"] is not None
+        assert not [name for name in row["differs"] if "decay" in name]
+
+
+def test_what_adam_of_keras_adds_is_larger_at_first():
+    for optimizer in ("Adam", "AdamW", "AMSGrad"):
+        assert "ε is added before the bias correction" in ROWS[optimizer, "Keras"]["differs"]
+
+
+def test_momentum_of_keras_differs_by_a_schedule_alone():
+    for move in RESULTS["moves"]:
+        if move["library"] == "Keras" and move["optimizer"] in ("Momentum", "Nesterov"):
+            assert move["left"]["constant"] <= ROUNDING < move["left"]["halved"]
+            assert not move["theirs"]
+
+
+def test_mlx_corrects_no_bias_unless_asked():
+    for optimizer in ("Adam", "AdamW", "Adamax"):
+        assert "no bias correction" in ROWS[optimizer, "MLX"]["differs"]
+
+
+def test_most_of_optax_has_no_weight_decay():
+    rows = [row for row in RESULTS["rows"] if row["library"] == "optax"]
+    assert sum("weight_decay" in row["without"] for row in rows) > len(rows) / 2
+    (adam,) = [one for one in RESULTS["moves"] if (one["optimizer"], one["library"]) == ADAM]
+    assert max(adam["left"].values()) <= ROUNDING
+    assert not ROWS["AdamW", "optax"]["differs"]
+    assert not ROWS["AdamW", "optax"]["without"]
+
+
+ADAM = "Adam", "optax"
+
+
+def test_defaults_differ_more_often_than_the_arithmetic():
+    rows = RESULTS["rows"]
+    assert sum(bool(row["defaults"]) for row in rows) > sum(bool(row["differs"]) for row in rows)
+
+
+def test_what_is_not_counted_again_is_torchs_own():
+    need("timm")
+    need("pytorch-optimizer")
+    timm_optim("adopt")
+    import pytorch_optimizer
+
+    for name in ("SGD", "Adam", "AdamW", "NAdam", "RMSprop"):
+        assert getattr(pytorch_optimizer, name) is getattr(torch.optim, name)
+    # timm's list of names cannot be imported without its vision models.
+    listed = Path(find_spec("timm.optim").origin).with_name("_optim_factory.py").read_text("utf-8")
+    for name in ("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adadelta"):
+        own = rf"name='{name.lower()}',\s+opt_class=torch\.optim\.{name},"
+        assert re.search(own, listed), name
+    taken = {one.path for one in CONTENDERS if one.library in ("timm", "pytorch-optimizer")}
+    assert not [path for path in taken if path.startswith("torch.")]
