@@ -82,7 +82,7 @@ def test_an_only_tab_is_not_shown_as_one_and_keeps_its_address(convert):
     tree = convert(page("Muon", "Muon"), tree=True)
     assert tree.find(".//input") is None
     assert tree.find(".//label") is None
-    assert tree.find("div[@id='formula-muon']/p").text == "Text."
+    assert tree.find(".//div[@id='formula-muon']/../p").text == "Text."
 
 
 def test_a_page_without_varieties_may_have_tabs_of_its_own(convert):
