@@ -11,7 +11,8 @@ INSTALL := python -m pip install --quiet --no-compile --constraint constraints.t
 # runs what concerns one optimizer and needs no built site: first those tests that CONTRIBUTING goes
 # through, in its order.
 PYTEST := python -m pytest $(if $(FULL),--full) $(if $(ONLY),--only=$(ONLY))
-FIRST := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py
+FIRST := tests/test_contribution.py tests/test_formula.py optimizers tests/test_optimizers.py tests/test_snippets.py \
+	tests/test_install.py tests/test_formula_mutants.py
 
 .PHONY: serve build test new snippets mutants ecosystem frameworks bench agreement bench-site experiment audit audit-deps screenshots setup pages dist pins
 # Two installations at once into one environment would break it.

@@ -288,7 +288,8 @@ def test_how_to_install_without_a_copy_is_said_where_there_is_an_address(monkeyp
 @pytest.mark.parametrize("path", SNIPPETS, ids=lambda path: path.stem)
 def test_a_snippet_says_first_what_to_install(path):
     said = f"# First, {values.PLACE}: {values.command().strip('`')}"
-    assert path.read_text("utf-8").splitlines()[0] == said
+    first = path.read_text("utf-8").splitlines()[0]
+    assert first == said, f"snippets/{path.name}:1: begin with\n{said}\nand not with\n{first}"
 
 
 SEVERAL = """

@@ -23,6 +23,7 @@ from docs_ext.names import (
 from optimizers import OPTIMIZERS
 
 SNIPPET = """\
+{install}
 import torch
 
 from optimizers import {name}
@@ -68,7 +69,9 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
     files = {
         root / "optimizers" / f"{module}.py": new_module(name, parent, root),
         root / "optimizers" / "__init__.py": with_entry(name, parent, root),
-        root / "snippets" / f"{module}.py": SNIPPET.format(name=class_name(name)),
+        root / "snippets" / f"{module}.py": SNIPPET.format(
+            name=class_name(name), install=first_line(root / "snippets" / "adopt.py")
+        ),
         root / "snippets" / f"{module}.out": "",
     }
     if here.exists():
@@ -78,6 +81,11 @@ def plan(name: str, page: str, parent: str, root: Path = ROOT) -> dict[Path, str
         files[here] += "## References\n\n::: references\n"
         files[root / "mkdocs.yml"] = with_page(page, root)
     return files
+
+
+def first_line(snippet: Path) -> str:
+    """Return what a snippet that needs this package says first: how it is installed."""
+    return snippet.read_text(encoding="utf-8").partition("\n")[0]
 
 
 def class_name(name: str) -> str:
