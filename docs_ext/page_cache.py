@@ -1,7 +1,7 @@
 """While a site is served, a page that did not change is not rendered again."""
 
 from .directives.values import count
-from .figures import drawings
+from .figures import address
 from .locate import ROOT
 from .stamps import stamp
 
@@ -29,7 +29,7 @@ def stamp_of_sources() -> str:
             beginnings.append(f"{page.name}: {next(lines, '')}")
     found = stamp([*files, ROOT / "mkdocs.yml"], *beginnings)
     if last != [found]:
-        drawings.with_table.cache_clear()
+        address.with_table.cache_clear()
         last[:] = [found]
     return found
 

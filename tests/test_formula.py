@@ -750,6 +750,8 @@ def test_the_symbols_need_no_extra_and_the_rest_names_it():
 def test_the_reader_knows_neither_torch_nor_the_site_nor_an_optimizer():
     others = {"lark", "numpy", "sympy"}
     for path in Path(inspect.getfile(formula)).parent.glob("*.py"):
+        if path.name == "__main__.py":  # the command, which hands on to the frameworks
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):

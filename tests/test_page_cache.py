@@ -7,7 +7,7 @@ from mkdocs.config import load_config
 
 from docs_ext import page_cache
 from docs_ext.directives import costs
-from docs_ext.figures import drawings
+from docs_ext.figures import address
 
 from .conftest import ROOT
 
@@ -56,13 +56,13 @@ def test_another_title_or_result_makes_pages_and_figures_anew(file, text, tmp_pa
     for name in ("mkdocs.yml", "docs/adam.md"):
         (tmp_path / name).write_text("# Adam\n\nText.\n", encoding="utf-8")
     before = page_cache.stamp_of_sources()
-    drawings.with_table("paths", ("Adam",), "Paths.")
+    address.with_table("paths", ("Adam",), "The path of Adam.")
     (tmp_path / "docs" / "adam.md").write_text("# Adam\n\nOther text.\n", encoding="utf-8")
     assert page_cache.stamp_of_sources() == before
-    assert drawings.with_table.cache_info().currsize
+    assert address.with_table.cache_info().currsize
     path.write_text(text, encoding="utf-8")
     assert page_cache.stamp_of_sources() != before
-    assert not drawings.with_table.cache_info().currsize
+    assert not address.with_table.cache_info().currsize
 
 
 def test_what_pages_are_made_of_is_watched():

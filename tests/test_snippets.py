@@ -25,10 +25,10 @@ def title(page: Path) -> list[str]:
 
 
 def fences(page: Path):
-    """Yield each Python block of a page, as (line, lines inside)."""
+    """Yield each Python block of a page, as (line, lines inside), but what a command writes."""
     lines = page.read_text(encoding="utf-8").splitlines()
     for start, line in enumerate(lines):
-        if re.match(r"\s*```\s*(\{[^}]*\.py\w*|py)", line):
+        if re.match(r"\s*```\s*(\{(?![^}]*\.output)[^}]*\.py\w*|py)", line):
             length = next(i for i, text in enumerate(lines[start + 1 :]) if "```" in text)
             yield start + 1, [text.strip() for text in lines[start + 1 : start + 1 + length]]
 

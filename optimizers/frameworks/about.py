@@ -86,11 +86,11 @@ def about(name: str) -> About:
     module = sys.modules[entry.step.__module__]
     first = (module.__doc__ or "").partition("\n")[0]
     source = re.search(r"Source:\s+(.*?)\n\s*\n", entry.optimizer.__doc__ or "", re.DOTALL)
-    assert source is not None, f"{module.__name__}: its class has no Source"
     return About(
         name=entry.optimizer.__name__,
         what=first,
-        source=" ".join(source[1].split()),
+        # A module that is being written may not name it yet.
+        source=" ".join(source[1].split()) if source else "a source that is not named",
         made_from=module.__name__.replace(".", "/") + ".py",
         refusals=entry.optimizer.refusals,
     )
