@@ -15,7 +15,7 @@ from .locate import ROOT
 
 # Sections with a tab for each optimizer of a page. A page with variants has at least the first.
 REQUIRED_SECTIONS = ("Description", "Formula", "Example")
-# These stand so far down that nobody sees them at first.
+# What `make new` adds to these.
 LOWER_SECTIONS = ("What differs", "Worked numbers")
 # Braces that start with a sign or hold one are attributes of the heading: {#id}, {.class}, {a=b}.
 TITLE = re.compile(r"^# (?P<primary>[^{}]+?)(?P<variants>(?: \{[^{}#.:=]+\})*)\s*$")

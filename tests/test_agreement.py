@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +40,7 @@ from benchmarks.agreement.variations import (
 )
 from benchmarks.timm_alone import timm_optim
 from docs_ext.directives.agreement import FILE
+from docs_ext.directives.agreement import results as shown_results
 from docs_ext.locate import PageError
 from optimizers import OPTIMIZERS, rule_of
 
@@ -125,6 +127,16 @@ class TwiceAsFast(torch.optim.SGD):
     def step(self):
         super().step()
         super().step()
+
+
+def test_results_that_are_written_anew_are_shown_while_the_site_is_served(monkeypatch, tmp_path):
+    file = tmp_path / "agreement.json"
+    file.write_text('{"date": "2026-01-01"}', encoding="utf-8")
+    monkeypatch.setattr("docs_ext.directives.agreement.FILE", file)
+    assert shown_results()["date"] == "2026-01-01"
+    file.write_text('{"date": "2026-01-02"}', encoding="utf-8")
+    os.utime(file, (0, 0))  # another time, however soon it was written
+    assert shown_results()["date"] == "2026-01-02"
 
 
 def test_what_is_none_of_the_variations_is_not_explained(monkeypatch):

@@ -24,6 +24,7 @@ def test_each_file_stands_at_its_address(site, name):
 
 def test_a_framework_is_chosen_once_for_all_pages(open_page, site):
     page, loaded = open_page("adam/#example-adopt", permissions=["clipboard-write"]), []
+    page.wait_for_load_state("networkidle")  # the icon may come late
     page.context.on("request", lambda one: loaded.append(one.url))
     take = page.locator(".take:visible")
     assert take.locator("pre").count() == 0

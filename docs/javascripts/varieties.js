@@ -1,18 +1,18 @@
 // Pills and links to tabs. Material opens a tab everywhere and remembers it when its label is
 // clicked; here the other ways in do the same.
 
+// The browser's own :target is not yet known while a page is loaded. Search asks for it, too.
+function linkedTo() {
+  try {
+    return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return null; // a % that stands for nothing
+  }
+}
+
 (() => {
   const INPUTS = ".tabbed-set > input";
   const nameOf = (input) => document.querySelector(`label[for="${input.id}"]`).textContent.trim();
-
-  // The browser's own :target is not yet known while a page is loaded.
-  function target() {
-    try {
-      return document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    } catch {
-      return null; // a % that stands for nothing
-    }
-  }
 
   function open(chosen) {
     const name = nameOf(chosen);
@@ -31,7 +31,7 @@
   }
 
   function follow() {
-    const place = target();
+    const place = linkedTo();
     if (place?.matches(INPUTS)) open(place);
     place?.scrollIntoView();
     markPills();
@@ -42,7 +42,7 @@
     if (!pill || event.metaKey || event.ctrlKey) return;
     event.preventDefault();
     history.replaceState({}, "", pill.hash);
-    open(target());
+    open(linkedTo());
   });
   // Material does so too, but not before it has started.
   document.addEventListener("change", (event) => event.target.matches(INPUTS) && open(event.target));

@@ -9,7 +9,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 from optimizers import OPTIMIZERS
-from optimizers.frameworks import FRAMEWORKS, printed
+from optimizers.frameworks import FRAMEWORKS, all_printed
 
 from ..names import module_name
 
@@ -36,9 +36,9 @@ def printed_files() -> dict[str, str]:
         >>> printed_files()["code/adam/torch.py"].partition(",")[0]
         '# Adam'
     """
-    files = {}
+    files, modules = {}, all_printed()
     for name in OPTIMIZERS:
-        texts = {framework: printed(name, framework) for framework in FRAMEWORKS}
+        texts = {framework: modules[name, framework] for framework in FRAMEWORKS}
         files |= {address(name, framework): text for framework, text in texts.items()}
         shown = {
             framework: coloured(text, LANGUAGES[FRAMEWORKS[framework].ending])

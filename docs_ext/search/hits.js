@@ -67,17 +67,9 @@
     return hits;
   }
 
-  function target() {
-    try {
-      return document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    } catch {
-      return null; // a % that stands for nothing
-    }
-  }
-
   // Of the hits in the section that was linked to, those in the block with most of the words.
   function best(hits) {
-    const place = target();
+    const place = linkedTo();
     const tab = place?.matches(".tabbed-set > input") && place.parentElement.querySelectorAll(":scope > .tabbed-content > *")[
       [...place.parentElement.querySelectorAll(":scope > input")].indexOf(place)];
     const follows = (one, other) => one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
@@ -113,7 +105,7 @@
   function follow() {
     const words = sought();
     if (!words.length) return;
-    const name = target()?.matches(".tabbed-set > input") ? null : named(words);
+    const name = linkedTo()?.matches(".tabbed-set > input") ? null : named(words);
     if (name && !name.checked) {
       name.checked = true;
       name.dispatchEvent(new Event("change", { bubbles: true }));

@@ -10,7 +10,7 @@ Example:
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .. import rule_of
+from .. import OPTIMIZERS, rule_of
 from ..formula.rule import Rule
 from .about import About, about
 from .code import laid_out
@@ -40,7 +40,7 @@ class Framework(NamedTuple):
     def module(self, rule: Rule, said: About) -> str:
         """The rule as a module of the framework."""
         text = self.printer(rule, said)
-        return laid_out(text) if self.ending == "py" else text
+        return laid_out([text])[0] if self.ending == "py" else text
 
 
 FRAMEWORKS = {
@@ -64,3 +64,20 @@ def printed(name: str, framework: str) -> str:
         The text of a module, which needs the framework alone.
     """
     return FRAMEWORKS[framework].module(rule_of(name), about(name))
+
+
+def all_printed() -> dict[tuple[str, str], str]:
+    """Every optimizer of the package as code of every framework, by both names.
+
+    Example:
+        >>> all_printed()["ADOPT", "mlx"] == printed("ADOPT", "mlx")
+        True
+    """
+    texts = {
+        (name, key): framework.printer(rule_of(name), about(name))
+        for name in OPTIMIZERS
+        for key, framework in FRAMEWORKS.items()
+    }
+    python = [pair for pair in texts if FRAMEWORKS[pair[1]].ending == "py"]
+    # ruff takes as long to start as to lay out all of them.
+    return texts | dict(zip(python, laid_out([texts[pair] for pair in python]), strict=True))

@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 import textwrap
+from pathlib import Path
 
 import sympy
 
@@ -179,41 +181,28 @@ def is_symmetric(call):
     return minus and rest == list(signed(high)[1:])
 
 
-def laid_out(text: str) -> str:
-    """A module as `ruff format` lays it out, or as it is where ruff is not installed."""
+def laid_out(texts: list[str]) -> list[str]:
+    """Modules as `ruff format` lays them out, or as they are where ruff is not installed."""
     ruff = shutil.which("ruff", path=sysconfig.get_path("scripts")) or shutil.which("ruff")
     if ruff is None:
-        return text
-    command = [ruff, "format", "--isolated", "--config", f"line-length={WIDTH}", "-"]
-    done = subprocess.run(command, input=text, capture_output=True, check=True, encoding="utf-8")
-    return done.stdout
+        return texts
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"module_{number}.py" for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text, encoding="utf-8")
+        command = [ruff, "format", "--isolated", "--config", f"line-length={WIDTH}", folder]
+        subprocess.run(command, capture_output=True, check=True)
+        return [file.read_text(encoding="utf-8") for file in files]
 
 
-def brackets(text):
-    """The places of the outermost pairs of brackets."""
-    found, open_at, depth = [], 0, 0
-    for place, sign in enumerate(text):
-        if sign in "([{":
-            if not depth:
-                open_at = place
-            depth += 1
-        elif sign in ")]}":
-            depth -= 1
-            if not depth:
-                found.append((open_at, place))
-    return found
-
-
-def split(text, *signs):
-    """The parts of a text between some signs outside of brackets; a sign other than , goes on."""
-    inside = {place for start, end in brackets(text) for place in range(start, end + 1)}
-    cuts = [
-        match.start()
-        for match in re.finditer("|".join(map(re.escape, signs)), text)
-        if match.start() and match.start() not in inside
-    ]
-    parts = [text[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
-    return [part.lstrip(", ") for part in parts]
+def is_one(code):
+    """Whether code binds as tightly as a name or a call: no space stands outside of brackets."""
+    depth = 0
+    for sign in code:
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == " " and not depth:
+            return False
+    return True
 
 
 def indented(lines, by=4):

@@ -5,7 +5,7 @@ import sympy
 from ..formula.expressions import clip
 from ..formula.printers import any_array
 from .about import element, options
-from .code import SUM, Code, comment, indented, is_symmetric
+from .code import SUM, Code, comment, indented, is_symmetric, uses
 
 # What is a plain number of Python wherever it is printed.
 SIZES = ("size",)
@@ -127,17 +127,49 @@ class Functional:
                 found[row.code] = (line, self.code(line.expression))
         return found
 
-    def reads_param(self, section="iteration"):
-        """Whether a line reads the parameter, other than to move it."""
-        for line in self.rule.lines(self.variable, section):
-            for name in line.reads:
-                if self.rule.symbols[name].kind == "parameter" and not (
-                    name == line.target and moved(line)
-                ):
-                    return True
-                if self.rule.symbols[name].kind == "size":
-                    return True
-        return False
+    def of_matrices(self, array, is_other, name, own):
+        """The lines that refuse what is no matrix and name its sides; none for other rules.
+
+        Args:
+            array: the name of the array.
+            is_other: the code that says whether it is no matrix.
+            name: what the refusal calls the optimizer.
+            own: the lines that may read the sides.
+        """
+        if not self.rule.matrix:
+            return []
+        sides = f"rows, columns = {array}.shape"
+        return [
+            f"if {is_other}:",
+            f'    raise ValueError(f"{name} moves matrices, not {{{array}.shape}}")',
+            *([sides] if any(uses(side, own) for side in ("rows", "columns")) else []),
+        ]
+
+    def chosen(self, is_first, where, first, own, states):
+        """The lines that update, or that only fill the state where a rule says so of the first call.
+
+        Args:
+            is_first: the code that says whether it is the first call.
+            where: the framework's function that takes one of two values.
+            first: the lines of the first call.
+            own: the lines of the others.
+            states: the names of the state's parts.
+        """
+        if not self.rule.initialize_reads_gradient:
+            return own
+        given, returned = ", ".join(["grad", "param", *states]), ", ".join(["param", *states])
+        return [
+            "",
+            f"def begin({given}):",
+            *indented([*first, f"return {returned}"]),
+            "",
+            f"def move({given}):",
+            *indented([*own, f"return {returned}"]),
+            "",
+            f"pairs = zip(begin({given}), move({given}), strict=True)",
+            f"chosen = ({where}({is_first}, first, later) for first, later in pairs)",
+            f"{returned} = chosen",
+        ]
 
 
 def with_part(expression, part, other):

@@ -54,6 +54,7 @@ class Class(Functional):
         # Keras decays weights by itself where its own `weight_decay` is set.
         names["weight_decay"] = "self.decay"
         super().__init__(rule, said, variable, FUNCTIONS, names, ("size", "hyper-parameter"))
+        self.shared = set()  # all is computed by variable
 
     def keywords(self):
         """The options as Keras names them: keyword, type, default as code, what it is here."""
@@ -145,27 +146,22 @@ class Class(Functional):
         for name in self.arrays:
             code = "0" if self.rule.initialize_reads_gradient else first[name][1]
             start = "" if code == "0" else f", initializer=keras.initializers.Constant({code})"
-            lines += for_each(name, f'self.add_variable_from_reference(v, name="{name}"{start})')
+            made = f'self.add_variable_from_reference(v, name="{name}"{start})'
+            lines.append(f"    self._{name} = [{made} for v in variables]")
         for name in self.numbers:
             code = float(first[name][0].expression)
             start = f"keras.initializers.Constant({code})"
-            lines += for_each(name, f'self.add_variable((), {start}, v.dtype, name="{name}")')
+            made = f'self.add_variable((), {start}, v.dtype, name="{name}")'
+            lines.append(f"    self._{name} = [{made} for v in variables]")
         return lines
 
     def update_step(self):
         """The update of one variable."""
         begin = self.rule.initialize_reads_gradient
         states = [*self.arrays, *self.numbers]
-        results = ["param", *states]
-        own = [*self.shared_and_own()]
-        matrix = []
-        if self.rule.matrix:
-            matrix = [
-                "if len(variable.shape) != 2:",
-                f'    raise ValueError(f"{self.said.name} moves matrices, not {{variable.shape}}")',
-            ]
-            if any(uses(name, own) for name in ("rows", "columns")):
-                matrix.append("rows, columns = variable.shape")
+        own = self.lines("iteration")
+        is_other = "len(variable.shape) != 2"
+        matrix = self.of_matrices("variable", is_other, self.said.name, own)
         code = ["dtype = variable.dtype"]
         if uses("lr", own):
             code.append("lr = ops.cast(learning_rate, dtype)")
@@ -175,37 +171,15 @@ class Class(Functional):
         if states:
             code.append("index = self._get_variable_index(variable)")
             code += [f"{name} = ops.convert_to_tensor(self._{name}[index])" for name in states]
-        if begin:
-            given = ", ".join(["grad", "param", *states])
-            returned = ", ".join(results)
-            first = self.lines("initialize")
-            code += [
-                "",
-                f"def begin({given}):",
-                *indented([*first, f"return {returned}"]),
-                "",
-                f"def move({given}):",
-                *indented([*own, f"return {returned}"]),
-                "",
-                f"pairs = zip(begin({given}), move({given}), strict=True)",
-                "chosen = (ops.where(self.iterations == 0, first, later) for first, later in pairs)",
-                f"{returned} = chosen",
-            ]
-        else:
-            code += own
+        first = self.lines("initialize") if begin else []
+        code += self.chosen("self.iterations == 0", "ops.where", first, own, states)
         code += [f"self.assign(self._{name}[index], {name})" for name in states]
         code.append("self.assign(variable, param)")
-        lines = [
+        return [
             "def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:",
             '    """Move one variable."""',
             *indented([*matrix, *code]),
         ]
-        return lines
-
-    def shared_and_own(self):
-        """The lines of an iteration in the order of the formula: all are computed by variable."""
-        self.shared = set()
-        return self.lines("iteration")
 
     def config(self):
         """What is saved of the optimizer besides its state."""
@@ -218,8 +192,3 @@ class Class(Functional):
             '    """The options, so that the optimizer is saved with its model."""',
             f"    return {{**super().get_config(), {', '.join(entries)}}}",
         ]
-
-
-def for_each(name, code):
-    """The line that makes a part of the state for each variable."""
-    return [f"    self._{name} = [{code} for v in variables]"]

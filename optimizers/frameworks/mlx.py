@@ -44,7 +44,7 @@ class Class(Functional):
                 if index:
                     names[row.code] = f"{'b' if option == 'betas' else option[:-1]}{int(index) + 1}"
         super().__init__(rule, said, variable, FUNCTIONS, names, ("size", "hyper-parameter"))
-        self.shared = set()
+        self.shared = set()  # all is computed by parameter
 
     def text(self):
         """The module."""
@@ -139,15 +139,7 @@ class Class(Functional):
         begin = self.rule.initialize_reads_gradient
         own, states = self.lines("iteration"), [*self.arrays, *self.numbers]
         first = self.lines("initialize") if begin else []
-        returned = ", ".join(["param", *states])
-        code = []
-        if self.rule.matrix:
-            code += [
-                "if parameter.ndim != 2:",
-                f'    raise ValueError(f"{self.said.name} moves matrices, not {{parameter.shape}}")',
-            ]
-            if any(uses(name, own) for name in ("rows", "columns")):
-                code.append("rows, columns = parameter.shape")
+        code = self.of_matrices("parameter", "parameter.ndim != 2", self.said.name, own)
         code.append("dtype = wide(parameter)")
         if uses("lr", own):
             code.append("lr = self.learning_rate.astype(dtype)")
@@ -161,29 +153,13 @@ class Class(Functional):
                 code.append(f"{', '.join(names)} = self.{option.name}")
         code.append("grad, param = gradient.astype(dtype), parameter.astype(dtype)")
         code += [f'{name} = state["{name}"]' for name in states]
-        if begin:
-            given = ", ".join(["grad", "param", *states])
-            code += [
-                "",
-                f"def begin({given}):",
-                *indented([*first, f"return {returned}"]),
-                "",
-                f"def move({given}):",
-                *indented([*own, f"return {returned}"]),
-                "",
-                f"pairs = zip(begin({given}), move({given}), strict=True)",
-                "chosen = (mx.where(self.step == 1, first, later) for first, later in pairs)",
-                f"{returned} = chosen",
-            ]
-        else:
-            code += own
+        code += self.chosen("self.step == 1", "mx.where", first, own, states)
         code += [f'state["{name}"] = {name}' for name in states]
         code.append("return param.astype(parameter.dtype)")
-        lines = [
+        return [
             "def apply_single(",
             "    self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]",
             ") -> mx.array:",
             '    """The parameter after the update."""',
             *indented(code),
         ]
-        return lines

@@ -181,15 +181,9 @@ class Transformation(Functional):
             "    given, dtype = grad.dtype, wide(param)",
             "    grad, param = grad.astype(dtype), param.astype(dtype)",
         ]
-        if self.rule.matrix:
-            head += [
-                "    if param.ndim != 2:",
-                f'        raise ValueError(f"{self.said.function} moves matrices, not {{param.shape}}")',
-            ]
         end = [f"    return change.astype(given){f', {cast}' if cast else ''}"]
         own = self.lines("iteration")
-        if self.rule.matrix and any(uses(name, own) for name in ("rows", "columns")):
-            own.insert(0, "rows, columns = param.shape")
+        own = [*self.of_matrices("param", "param.ndim != 2", self.said.function, own), *own]
         move = [*head, *indented(own), *end]
         begin = []
         if self.rule.initialize_reads_gradient:

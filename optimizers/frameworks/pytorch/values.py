@@ -6,7 +6,7 @@ import sympy
 
 from ...formula.expressions import clip, divides
 from ...formula.matrices import matmul, norm, transpose
-from ..code import SUM, Code, is_symmetric, split
+from ..code import SUM, Code, is_one, is_symmetric
 from .sums import Sums, is_average
 
 FUNCTIONS = {
@@ -317,7 +317,7 @@ class Values(Sums):
 
 def bracketed(code):
     """Code in brackets if it is a sum or a product."""
-    return f"({code})" if len(split(code, " ")) > 1 else code
+    return code if is_one(code) else f"({code})"
 
 
 def call(value, method, arguments=""):
