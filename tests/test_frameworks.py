@@ -263,6 +263,13 @@ def test_a_check_takes_a_class_of_a_file(capsys, tmp_path):
         assert command(capsys, name, "--check", f"{path}:{cls}")[1].startswith("equal: ")
 
 
+def test_a_file_that_is_called_as_a_package_does_not_take_its_place(capsys, tmp_path):
+    path = tmp_path / "json.py"
+    path.write_text(command(capsys, "adopt", "--as", "torch")[1], encoding="utf-8")
+    assert command(capsys, "adopt", "--check", f"{path}:ADOPT")[1].startswith("equal: ")
+    assert sys.modules["json"] is json
+
+
 @pytest.mark.every
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras gives some
 @pytest.mark.parametrize(

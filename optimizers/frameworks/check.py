@@ -103,7 +103,8 @@ def loaded(other: str) -> Callable:
     if place.endswith(".py"):
         if not Path(place).exists():
             raise ValueError(f"{place}: no such file; {ACCEPTED}")
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        # A name of its own: a file may be called as a package that is installed.
+        spec = importlib.util.spec_from_file_location(f"checked_{Path(place).stem}", place)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
