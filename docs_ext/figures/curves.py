@@ -151,21 +151,22 @@ def start(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     return figure, table
 
 
-def turned(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
+def turned(names: list[str], options: dict[str, dict], steps: int = 40) -> tuple[Figure, Table]:
     """Draw how far optimizers come in a valley along the axes, and in the same valley turned.
 
     Args:
         names: the optimizers.
         options: nothing.
+        steps: how many steps to take.
     """
     rates = np.array([0.01, 0.014, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.12, 0.14, 0.17, 0.2])
     ends = {
-        f"{name}{words}": np.array([loss_when_turned(name, lr, angle) for lr in rates])
-        for angle, words in ((0, ""), (45, ", turned"))
+        f"{name}{words}": np.array([loss_when_turned(name, lr, angle, steps) for lr in rates])
+        for angle, words in ((0, ""), (45, ", turned by 45°"))
         for name in names
     }
     shown = [0.01, 0.02, 0.05, 0.1, 0.2]
-    figure, axes, table = over("loss after 40 steps", ends, rates, shown, "learning rate")
+    figure, axes, table = over(f"loss after {steps} steps", ends, rates, shown, "learning rate")
     axes.set(yscale="log")
     axes.yaxis.set_major_formatter(axis_label)
     axes.set_xticks(shown)
@@ -176,7 +177,7 @@ def turned(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
         line.set(color=COLOURS[optimizer], linewidth=2, marker="o", markersize=3)
         if optimizer != name:
             line.set_linestyle((0, (3, 2)))
-        if name == "Adam, turned" or optimizer == name:
+        if name.startswith("Adam,") or optimizer == name:
             named[name] = ((rates[-1], ends[name][-1]), COLOURS[optimizer])
     labels.at_ends(axes, named)
     return figure, table
@@ -213,7 +214,7 @@ def rare(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     grads = gradient(0.0, u=drawn)[0]
     weights = {}
     for name in names:
-        given = {"lr": loss.lr, "betas": (0.9, loss.options["betas.1"])} | options.get(name, {})
+        given = {"lr": loss.lr} | options.get(name, {})
         weight, state, walked = np.zeros(20), {}, np.empty(steps)
         for t, grad in enumerate(grads):
             weight, state = OPTIMIZERS[name].step(weight, grad, state, **given)

@@ -236,6 +236,6 @@ FIGURES = {
     "start": Drawing(start, "what Adam keeps at some iterations", ("Adam",)),
     "step-length": Drawing(step_lengths, "the length of some steps"),
     "turned": Drawing(
-        turned, "the loss after 40 steps, by learning rate", ("Adam", "Momentum", "Muon")
+        turned, "the loss at the end, by learning rate", ("Adam", "Momentum", "Muon")
     ),
 }

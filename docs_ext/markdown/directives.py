@@ -12,10 +12,12 @@ from ..directives import (
     comparison,
     costs,
     differences,
+    epsilons,
     growth,
     kernel,
     mutants,
     references,
+    scaled,
     symbols,
     worked_numbers,
 )
@@ -31,6 +33,7 @@ DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "cost-table": costs.cost_table,
     "defaults-that-differ": differences.defaults_that_differ,
     "differs": differences.differs,
+    "epsilons": epsilons.epsilons,
     "kernel": kernel.kernel,
     "laboratory": form.laboratory,
     "measured-on": costs.measured_on,
@@ -39,6 +42,7 @@ DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "optimizer-classes": api.optimizer_classes,
     "references": references.references,
     "scale": growth.scale,
+    "scaled-losses": scaled.scaled_losses,
     "symbols": symbols.symbols,
     "worked-numbers": worked_numbers.worked_numbers,
 }
