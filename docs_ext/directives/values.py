@@ -144,6 +144,16 @@ def loss_formula(loss: str) -> str:
     return f"${LOSSES[loss].latex}$"
 
 
+def minimum_of(loss: str, variable: str) -> str:
+    """Where the first minimum of a loss of the laboratory lies.
+
+    Example:
+        >>> minimum_of("ravine", "W"), minimum_of("ravine", "b")
+        ('2', '1')
+    """
+    return f"{LOSSES[loss].minima[0][['W', 'b'].index(variable)]:g}"
+
+
 def curvature() -> str:
     """How many times the distance from its floor the slope across the narrow valley is.
 
@@ -532,6 +542,7 @@ VALUES = {
         decay_memory,
         turned_loss,
         loss_formula,
+        minimum_of,
         curvature,
         largest_rate,
         crossings,
