@@ -21,15 +21,14 @@ from tqdm import tqdm
 from benchmarks import experiment
 
 RESULT = Path(__file__).with_suffix(".json")
-STEPS = 300
 # What is added to a constant learning rate: `warm_up` in so many iterations, `decay` to zero at the
 # end, both linear, and `clip`, the largest norm that all gradients together may have.
 WAYS: dict[str, dict] = {
     "constant": {},
-    "warm-up": {"warm_up": 30},
+    "warm-up": {"warm_up": 20},
     "decay": {"decay": True},
     "clipping": {"clip": 1.0},
-    "all three": {"warm_up": 30, "decay": True, "clip": 1.0},
+    "all three": {"warm_up": 20, "decay": True, "clip": 1.0},
 }
 OPTIONS = {"Momentum": {}, "AdamW": {"weight_decay": 0.1}, "RAdam": {}, "ADOPT": {}}
 # Around each one's best rate; a factor of about 3 apart.
@@ -39,7 +38,9 @@ RATES = {
     "RAdam": (0.003, 0.01, 0.03, 0.1),
     "ADOPT": (0.003, 0.01, 0.03, 0.1),
 }
-SETTINGS = experiment.SETTINGS | {"steps": STEPS, "every": STEPS, "seeds": 3, "options": OPTIONS}
+# Half the text in a step and a third of the steps of the experiment, because there are more runs.
+SIZES = {"steps": 200, "seeds": 3, "context": 32}
+SETTINGS = experiment.SETTINGS | SIZES | {"every": SIZES["steps"], "options": OPTIONS}
 
 
 def runs(settings: dict) -> list[tuple[str, str, float, int]]:

@@ -6,7 +6,11 @@ targets = inputs.sin()
 print("losses after      0     1     3    10    30   300 steps")
 for corrected in (True, False):
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(1, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(1, 64),
+        torch.nn.Tanh(),
+        torch.nn.Linear(64, 1),
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     if not corrected:  # as if a million steps were behind it: 1 − βᵗ is 1
         for param in model.parameters():
