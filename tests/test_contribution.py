@@ -234,9 +234,9 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
         r"var\(--hue-(\d+)\)", page[page.index("<svg viewBox") :].partition("</svg>")[0]
     )
     assert len(set(hues)) == len(names_on(ROOT / "docs" / "adam.md")) + 1
-    package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
-    assert 'id="optimizers.Throwaway"' in package
-    assert 'id="optimizers.throwaway_step"' in package
+    for page, place in (("api", "Throwaway"), ("api-numpy", "throwaway_step")):
+        html = (tmp_path / "site" / page / "index.html").read_text(encoding="utf-8")
+        assert f'id="optimizers.{place}"' in html
 
 
 @pytest.mark.parametrize("parent", OPTIMIZERS)

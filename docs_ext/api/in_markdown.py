@@ -20,13 +20,13 @@ def documentation(path: str) -> str:
 
     Example:
         >>> print(documentation("optimizers.formula.source.FormulaError").partition("\\n")[0])
-        ### FormulaError
+        ## FormulaError
     """
     found = pkgutil.resolve_name(path)
-    parts = [described(found, f"### {found.__name__}")]
+    parts = [described(found, f"## {found.__name__}")]
     if inspect.isclass(found):
         parts += [
-            described(getattr(found, name), f"#### {found.__name__}.{name}")
+            described(getattr(found, name), f"### {found.__name__}.{name}")
             for name, member in sorted(vars(found).items())
             if not name.startswith("_") and isinstance(member, MEMBERS) and member.__doc__
         ]
