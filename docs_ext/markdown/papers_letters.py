@@ -1,4 +1,4 @@
-"""Each formula is followed by the same rule in the letters of papers, printed from what was read."""
+"""Each formula is followed by the same rule in papers' letters, printed from what was read."""
 
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
