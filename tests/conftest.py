@@ -303,7 +303,7 @@ def sampled(items: list) -> list:
             seen |= names
         few = found[0].get_closest_marker("few")
         most = few.args[0] if few else SAMPLE
-        kept |= {item.nodeid for *_, item in sorted(chosen, key=lambda one: one[:2])[:most]}
+        kept |= {item.nodeid for *_, item in sorted(chosen, key=lambda case: case[:2])[:most]}
     return [item for item in items if item.nodeid in kept]
 
 

@@ -44,12 +44,12 @@ def test_axe_finds_nothing_on_any_page(browser, address, site, sample):
         page.evaluate("async () => { await document.fonts.ready }")
         drawn(page)
         narrow = ["target-size", "scrollable-region-focusable"]
-        found += [f"{path}: {one}" for one in page.evaluate(LOOK, narrow)]
+        found += [f"{path}: {fault}" for fault in page.evaluate(LOOK, narrow)]
         page.set_viewport_size({"width": 1280, "height": 900})
         page.evaluate(THIN_OUT)
-        found += [f"{path}: {one}" for one in page.evaluate(LOOK, None)]
+        found += [f"{path}: {fault}" for fault in page.evaluate(LOOK, None)]
         page.evaluate("document.body.dataset.mdColorScheme = 'slate'")
-        found += [f"{path}, dark: {one}" for one in page.evaluate(LOOK, ["color-contrast"])]
+        found += [f"{path}, dark: {fault}" for fault in page.evaluate(LOOK, ["color-contrast"])]
     context.close()
     assert found == []
 

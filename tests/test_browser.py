@@ -376,7 +376,7 @@ def test_the_stepper_computes_the_worked_numbers(open_page, path):
         for value, shown in last.values():
             assert value == shown
         assert all(
-            re.match(rf"Iteration {one[0]}, line \d+ of \d+ gives", one[4]) for one in walked
+            re.match(rf"Iteration {row[0]}, line \d+ of \d+ gives", row[4]) for row in walked
         )
         stepper.get_by_role("button", name="Back").press("ArrowLeft")
         assert stepper.get_by_role("status").inner_text() == walked[-2][4]

@@ -324,7 +324,7 @@ def test_a_site_survives_an_interrupted_exchange(moment, tmp_path, monkeypatch):
     assert (site / "index.html").read_text(encoding="utf-8") == "site"
     assert replace_site.replace(new) == site
     assert (site / "index.html").read_text(encoding="utf-8") == ".site.new"
-    assert [one.name for one in tmp_path.iterdir()] == ["site"]
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
 # Each: the file, what stands there, what is put in its place, and what the message has to say.

@@ -122,7 +122,7 @@ def test_the_figures_of_a_page_speak_of_its_optimizer(name):
     for words, url in re.findall(r"!\[(.+)\]\(figure:(.+)\)", page.read_text(encoding="utf-8")):
         _, shown, *_ = address.read(url, tuple(TITLES[page]))
         try:
-            address.refuse_unnamed([one for one in shown if one == name], words)
+            address.refuse_unnamed([optimizer for optimizer in shown if optimizer == name], words)
         except address.AddressError as error:
             pytest.fail(f"{locate(page, f'](figure:{url}')}: {error}")
 
@@ -249,7 +249,7 @@ def test_a_new_module_has_nothing_that_is_its_parents_alone(parent):
         assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{name} is imported for nothing"
     assert "arXiv" not in text
     assert "torch.optim" not in text.partition('"""Tiger for PyTorch.')[2].partition("Args:")[0]
-    step, cls = (one for one in source.body if hasattr(one, "body"))
+    step, cls = (node for node in source.body if hasattr(node, "body"))
     for part in (step, cls):
         assert re.search(r"Source:\n\n", ast.get_docstring(part)), part.name
 

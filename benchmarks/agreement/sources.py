@@ -131,6 +131,6 @@ def found_in(file: str, text: str, within: str = "") -> dict[str, Any]:
         if inside and text in line:
             found.append({"file": file, "line": number, "text": line.strip()})
     if len(found) != 1:
-        where = [one["line"] for one in found] or "no line"
+        where = [place["line"] for place in found] or "no line"
         raise LookupError(f"{file}: {where} has {text!r}: read it again and mend {__file__}")
     return found[0]

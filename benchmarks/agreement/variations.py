@@ -170,7 +170,7 @@ def varied(optimizer: str, names: tuple[str, ...]) -> Rule | None:
     rule, text = rule_of(optimizer), text_of(rule_of(optimizer))
     for name in names:
         texts = (edited(text, row) for row in VARIATIONS if row.name == name)
-        found = next((one for one in texts if one is not None), None)
+        found = next((text for text in texts if text is not None), None)
         if found is None:
             return None
         text = found

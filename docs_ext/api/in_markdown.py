@@ -59,8 +59,8 @@ def signature(found) -> str:
     """
     called = inspect.signature(found)
     bare = [
-        one.replace(annotation=one.empty)
-        for name, one in called.parameters.items()
+        parameter.replace(annotation=parameter.empty)
+        for name, parameter in called.parameters.items()
         if name != "self"
     ]
     return f"{found.__name__}{called.replace(parameters=bare, return_annotation=called.empty)}"

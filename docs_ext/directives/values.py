@@ -467,8 +467,8 @@ def count(what: str) -> str:
 
 # What a page may write behind `value:`.
 VALUES = {
-    one.__name__: one
-    for one in (
+    function.__name__: function
+    for function in (
         default,
         lr_ratio,
         first_step,

@@ -168,7 +168,7 @@ class Translation:
             if hyper and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"]):
                 self.paper.remark(f"{atom.name} is not 0: taken to hold")
                 return True
-            if len([one for one in tokens if one in ("<", ">")]) == 1:
+            if len([token for token in tokens if token in ("<", ">")]) == 1:
                 return None
         elif kinds <= {"letter", "long", "word"} and tokens:
             text = "".join(tokens)
