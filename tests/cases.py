@@ -115,7 +115,7 @@ def has_kernel(name):
         return False
 
 
-# Two settings that tell the most, for what need not be tried with all; and one far from both.
+# The two settings that show the most, for what need not be tried with all; and one far from both.
 RICH = {name: [at_once(name, 0, False), at_once(name, 1, True)] for name in OPTIMIZERS}
 FAR = {name: {**at_once(name, 2, False), **having(name, lr=0.3)} for name in OPTIMIZERS}
 # At least two settings of every option besides its default, for the NumPy step and for the class.
@@ -123,7 +123,7 @@ SETTINGS = {name: settings_of(name) for name in OPTIMIZERS}
 
 
 class OfficialADOPT(adopt.ADOPT):
-    """The authors' class, told its exponent as ours is."""
+    """The authors' class, which gets its exponent as ours does."""
 
     def __init__(self, params, *args, clip_exp=0.25, **options):
         clip = None if clip_exp is None else lambda step: step**clip_exp

@@ -12,7 +12,7 @@ NAMES = list(OPTIMIZERS)
 CASES = [(name, options) for name in NAMES for options in cases.RICH[name]]
 every_optimizer = pytest.mark.parametrize("name", NAMES)
 every_case = pytest.mark.parametrize(("name", "options"), CASES)
-# Of each optimizer the dtypes that it takes.
+# The dtypes that each optimizer takes.
 every_dtype = pytest.mark.parametrize(
     ("name", "dtype"),
     [

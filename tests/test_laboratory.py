@@ -114,7 +114,7 @@ def test_the_noise_is_park_and_millers(open_page):
 
 def settled(page):
     """Wait until the address holds what the form shows, and return it."""
-    drawn(page)  # a change of the address is told later than it is made
+    drawn(page)  # the event of a changed address comes later than the change
     page.wait_for_selector(".lab-said[aria-busy=false]")
     return page.evaluate("location.hash")
 
@@ -521,7 +521,7 @@ def test_each_thing_to_try_shows_what_its_sentence_says():
 
 
 def turning(points):
-    """By how many degrees each step turns from the one before, on average."""
+    """Return by how many degrees each step turns from the one before, on average."""
     steps = np.diff(points, axis=0)
     angles = np.arctan2(*steps.T)
     turns = (np.diff(angles) + np.pi) % (2 * np.pi) - np.pi

@@ -236,7 +236,7 @@ def test_a_value_is_put_in_in_the_digits_of_its_block(convert):
         ("{value: default Adam nothing}", "`default` cannot be had of Adam nothing: "),
     ],
 )
-def test_a_value_that_is_not_there_is_told_with_its_line(written, words, convert, monkeypatch):
+def test_a_value_that_is_not_there_is_reported_with_its_line(written, words, convert, monkeypatch):
     monkeypatch.setattr(value_syntax, "page_path", lambda md: Path(__file__))
     line = locate(Path(__file__), written)
     with pytest.raises(PageError, match=rf"^{line}: .*{words}"):

@@ -45,7 +45,7 @@ def test_the_sitemap_names_every_page(site):
 
 
 def test_each_page_says_what_it_is(sources):
-    told = set()
+    texts = set()
     for path, source in sources.items():
         description = said(r'<meta name="description" content="([^"]+)">', source)
         assert 40 <= len(description) <= 260
@@ -56,8 +56,8 @@ def test_each_page_says_what_it_is(sources):
         address = said(r'<link rel="canonical" href="([^"]+)">', source)
         assert said(r'<meta property="og:url" content="([^"]+)">', source) == address
         assert urlsplit(address).path == f"/{path}"
-        told |= {description, title}
-    assert len(told) == 2 * len(sources)
+        texts |= {description, title}
+    assert len(texts) == 2 * len(sources)
 
 
 def test_the_html_is_correct(site):
@@ -117,7 +117,7 @@ def test_the_markdown_of_each_page_stands_beside_it(site, sources):
     assert f"\n    | Iteration | {' | '.join(names)} |\n" in adam
 
 
-def test_licences_are_told(site):
+def test_licences_are_shown(site):
     text = (site / "licences.txt").read_text(encoding="utf-8")
     for words in (
         "SIL OPEN FONT LICENSE",
@@ -297,7 +297,7 @@ def test_the_first_print_of_a_page_is_whole(site, browser, sample, tmp_path):
         wanted = {
             "section": re.findall(r"<h2[^>]*>([A-Za-z][^<]*)", article),
             "tab": re.findall(r"<label [^>]*>([^<]*)</label>", article),
-            # Of a program its last line, which follows all others.
+            # A program's last line follows all others.
             "program": [
                 [line for line in re.sub(r"<[^>]*>", "", code).splitlines() if line.strip()][-1]
                 for code in re.findall(r"<code>(<span.*?)</code></pre>", article, re.DOTALL)

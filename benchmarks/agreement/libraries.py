@@ -73,7 +73,7 @@ def run_torch(make, given, start, grads, rates, penalty):
     params = [torch.tensor(value, requires_grad=True) for value in start]
     group = {"params": params}
     if make.__module__.startswith("pytorch_optimizer.optimizer.muon"):
-        group["use_muon"] = True  # it wants to be told, for each group
+        group["use_muon"] = True  # each group has to say so
     optimizer, seen = make([group], **{"lr": rates[0], **given}), []
     for several, rate in zip(grads, rates, strict=True):
         optimizer.param_groups[0]["lr"] = rate

@@ -11,7 +11,7 @@ KERAS_DECAY = (
 )
 MLX, ADAMAX_MLX = "mlx/optimizers/optimizers.py", "return parameter - lr * m / (v + eps)"
 RECTIFIED = "pytorch_optimizer/optimizer/radam.py"
-# Of each optimizer that differs by more than its library's rounding, by its path.
+# The places in the source of each optimizer that differs by more than rounding, by its path.
 SOURCES = {
     "keras.optimizers:SGD": (
         (f"{KERAS}/sgd.py", "self.assign_add(variable, m)"),

@@ -23,7 +23,7 @@ class Variation(NamedTuple):
     Args:
         name: what differs, as pages say it.
         edits: pairs of LaTeX: what is replaced, wherever it stands, and by what.
-        where: LaTeX that tells to which formulas the row belongs.
+        where: LaTeX of the formulas that the row belongs to.
     """
 
     name: str
