@@ -192,6 +192,21 @@ def test_nothing_moves_for_those_who_want_that(open_page):
     assert page.evaluate(moving) == 0
 
 
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_the_first_figure_moves_for_those_who_welcome_it_and_ends_whole(open_page, site, motion):
+    page = open_page("", reduced_motion=motion)
+    paths = "[...document.querySelectorAll('figure path[stroke]')].map(path => path.getAttribute('d'))"
+    written = re.findall(
+        r'<path d="([^"]*)"[^>]*stroke=', (site / "index.html").read_text(encoding="utf-8")
+    )
+    assert len(written) > 8
+    still = page.evaluate(f"(written) => {paths}.every((d, i) => d === written[i])", written)
+    assert still == (motion == "reduce")
+    page.wait_for_function(
+        f"(written) => {paths}.every((d, i) => d.trim() === written[i].trim())", arg=written
+    )
+
+
 def test_formulas_and_figures_have_text(open_page, site):
     page = open_page("adam/")
     assert page.locator(".math").count() == page.locator(".math > math").count() > 40

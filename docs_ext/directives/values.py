@@ -452,13 +452,14 @@ def compared_on() -> str:
 
 
 def count(what: str) -> str:
-    """How many values, marks of tests and citations the pages have, or formulas and programs."""
+    """How many values, marks of tests and citations the pages have, or what the package has."""
     pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.py")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     found = {
         "values": len(VALUE.findall(text)),
         "marks": len(MARK.findall(text)),
         "citations": len(re.findall(r"\]\(https?://", text)),
+        "optimizers": len(OPTIMIZERS),
         "formulas": sum(len(rule_of(name).statements) for name in OPTIMIZERS),
         "programs": len(list((ROOT / "snippets").glob("*.py"))),
     }
