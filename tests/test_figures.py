@@ -34,7 +34,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def numbers(text):
-    return [float(one) for one in NUMBER.findall(text.replace("−", "-").replace(",0", "0"))]
+    return [float(number) for number in NUMBER.findall(text.replace("−", "-").replace(",0", "0"))]
 
 
 @pytest.mark.parametrize("name", drawings.FIGURES)
@@ -66,7 +66,7 @@ def test_the_words_of_a_figure_have_its_numbers():
             known = [LOSSES["ravine"].lr, *numbers(url), *numbers(re.sub("<.+?>", " ", cells))]
             for word in re.findall(r"-?\d+\.\d+", words.replace("−", "-")):
                 digits = len(word.partition(".")[2])
-                assert float(word) in [round(one, digits) for one in known], (page.name, word)
+                assert float(word) in [round(value, digits) for value in known], (page.name, word)
                 found += 1
     assert found > 10
 

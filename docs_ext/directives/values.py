@@ -513,13 +513,14 @@ def compared_on() -> str:
 
 
 def count(what: str) -> str:
-    """How many values, marks of tests and citations the pages have, or formulas and programs."""
+    """How many values, marks of tests and citations the pages have, or what the package has."""
     pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.py")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     found = {
         "values": len(VALUE.findall(text)),
         "marks": len(MARK.findall(text)),
         "citations": len(re.findall(r"\]\(https?://", text)),
+        "optimizers": len(OPTIMIZERS),
         "formulas": sum(len(rule_of(name).statements) for name in OPTIMIZERS),
         "programs": len(list((ROOT / "snippets").glob("*.py"))),
     }
@@ -528,8 +529,8 @@ def count(what: str) -> str:
 
 # What a page may write behind `value:`.
 VALUES = {
-    one.__name__: one
-    for one in (
+    function.__name__: function
+    for function in (
         default,
         lr_ratio,
         first_step,

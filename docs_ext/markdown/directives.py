@@ -29,6 +29,7 @@ DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "agreement": agreement.agreement,
+    "all-optimizers": comparison.all_optimizers,
     "compare-optimizers": comparison.compare_optimizers,
     "cost-table": costs.cost_table,
     "defaults-that-differ": differences.defaults_that_differ,
