@@ -18,6 +18,7 @@ from ..directives import (
     mutants,
     references,
     scaled,
+    schedules,
     symbols,
     worked_numbers,
 )
@@ -44,6 +45,7 @@ DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "references": references.references,
     "scale": growth.scale,
     "scaled-losses": scaled.scaled_losses,
+    "schedules": schedules.schedules,
     "symbols": symbols.symbols,
     "worked-numbers": worked_numbers.worked_numbers,
 }
