@@ -3,12 +3,11 @@ import math
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import LambdaLR
 
 STEPS, WARMUP, LEAST = 200, 20, 0.1
 WORDS, SLIPS = 16, 0.2
 torch.manual_seed(0)
-rule = torch.randint(WORDS, (WORDS, WORDS))  # a language: the word that follows two, but for slips
+rule = torch.randint(WORDS, (WORDS, WORDS))  # which word follows two, but for slips
 
 
 def batch(size=128):
@@ -17,20 +16,21 @@ def batch(size=128):
     return words, torch.where(torch.rand(size) < SLIPS, slips, follows)
 
 
-def share(step):  # of the learning rate: up to all of it, then along a cosine down to LEAST
+def share(step):  # of lr: up to all of it, then along a cosine down to LEAST
     if step < WARMUP:
         return (step + 1) / WARMUP
     done = (step - WARMUP) / (STEPS - WARMUP)
     return LEAST + (1 - LEAST) * (1 + math.cos(math.pi * done)) / 2
 
 
-layers = [nn.Embedding(WORDS, 32), nn.Flatten(), nn.Linear(64, 128), nn.LayerNorm(128), nn.Tanh()]
-model = nn.Sequential(*layers, nn.Linear(128, WORDS))
+layers = nn.Embedding(WORDS, 32), nn.Flatten(), nn.Linear(64, 128), nn.LayerNorm(128)
+model = nn.Sequential(*layers, nn.Tanh(), nn.Linear(128, WORDS))
 matrices = [param for param in model.parameters() if param.dim() >= 2]
-vectors = [param for param in model.parameters() if param.dim() < 2]  # biases and norms
-groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+vectors = [param for param in model.parameters() if param.dim() < 2]  # biases, norms
+groups = [{"params": matrices, "weight_decay": 0.1}]
+groups.append({"params": vectors, "weight_decay": 0.0})
 optimizer = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.95))
-schedule = LambdaLR(optimizer, share)
+schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 for step in range(1, STEPS + 1):
     words, follows = batch()
@@ -44,6 +44,7 @@ for step in range(1, STEPS + 1):
     schedule.step()
 
 words, follows = batch(10_000)
+loss = cross_entropy(model(words), follows)
 other, right = SLIPS / WORDS, 1 - SLIPS * (WORDS - 1) / WORDS
 least = -right * math.log(right) - (WORDS - 1) * other * math.log(other)
-print(f"new text: loss {cross_entropy(model(words), follows).item():.2f}, at best {least:.2f}")
+print(f"new text: loss {loss.item():.2f}, at best {least:.2f}")
