@@ -16,10 +16,11 @@ from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step, rule_of
 from optimizers._distribution import NAME, VERSION
 from optimizers._kernels import launch
 
+from ..calculator.arithmetic import FLOAT32, Setting, moved
 from ..figures import curves, drawings
 from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
-from . import agreement, comparison, costs
+from . import agreement, costs
 
 # What pip is given, and where. Once the index has the package, these are NAME and "".
 TARGET, PLACE = ".", "in a copy of this site's source"
@@ -449,9 +450,22 @@ def bytes_moved(optimizer: str) -> str:
         >>> bytes_moved("Adam")
         '28'
     """
-    states = float(comparison.state_bytes(optimizer).removesuffix(" bytes"))
-    # It reads the weight and the gradient, writes the weight, and does both with each state.
-    return f"{4 * 3 + 2 * states:g}"
+    return f"{moved(Setting(optimizer=optimizer, **FLOAT32)):g}"
+
+
+def memory_speed(device: str) -> str:
+    """How many GB per second a loop or a copy moved that has as many bytes as a step of Adam.
+
+    Example:
+        >>> memory_speed("cuda")
+        '3,000'
+    """
+    case = "huge" if device == "cuda" else "large"
+    rows = costs.measured(device)["rows"]
+    floor = next(r for r in rows if (r["name"], r["case"], r["by"]) == ("Adam", case, "floor"))
+    size = float(bytes_moved("Adam")) * floor["tensors"] * floor["elements"]
+    speed = size / floor["milliseconds"] / 1e6
+    return f"{float(f'{speed:.2g}'):,.0f}"
 
 
 def measured_case(case: str, what: str) -> str:
@@ -566,6 +580,7 @@ VALUES = {
         loss_option,
         figure_steps,
         bytes_moved,
+        memory_speed,
         measured_case,
         kernel_start,
         kernel_worth,
