@@ -10,6 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from fontTools.ttLib import TTFont
+from playwright.sync_api import expect
 from pypdf import PdfReader
 
 from docs_ext.names import names_on, write_title
@@ -58,6 +59,21 @@ def test_each_page_says_what_it_is(sources):
         assert urlsplit(address).path == f"/{path}"
         texts |= {description, title}
     assert len(texts) == 2 * len(sources)
+
+
+def test_each_station_of_the_first_page_leads_to_the_next(open_page):
+    page = open_page("")
+    stations = [
+        link.get_attribute("href")
+        for link in page.locator("#from-a-gradient-to-adamw ~ ol a").all()
+    ]
+    page.goto(f"{page.url}{stations[0]}")
+    for number, station in enumerate(stations, 1):
+        assert page.url.endswith(station.removeprefix("../"))
+        here = page.get_by_text(f"Station {number} of {len(stations)} ").locator("visible=true")
+        expect(here).to_have_count(1)
+        here.get_by_role("link").last.click()
+        page.wait_for_url(f"**/{stations[number] if number < len(stations) else 'choose/'}")
 
 
 def test_the_html_is_correct(site):
