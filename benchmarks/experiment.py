@@ -109,8 +109,8 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
     """Train once.
 
     Args:
-        settings: as SETTINGS.
-        run: an optimizer of OPTIONS, a learning rate, a seed.
+        settings: as SETTINGS, and `options` as OPTIONS.
+        run: one of the settings' options, a learning rate, a seed.
 
     Returns:
         The run: its identity, and its losses on text that it did not learn from, in nats per
@@ -130,8 +130,10 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
     torch.manual_seed(seed)
     sizes = {key: settings[key] for key in ("width", "layers", "heads", "context")}
     model = Transformer(letters, **sizes).to(device)
-    optimizer_class = OPTIMIZERS[name].optimizer
-    optimizer = optimizer_class(model.parameters(), lr=lr, fused=False, **OPTIONS[name])
+    # Behind the optimizer's name may stand which of its settings this is.
+    optimizer_class = OPTIMIZERS[name.partition(", ")[0]].optimizer
+    options = settings["options"][name]
+    optimizer = optimizer_class(model.parameters(), lr=lr, fused=False, **options)
 
     losses = []
     for step in range(settings["steps"] + 1):
