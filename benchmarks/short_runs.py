@@ -11,7 +11,7 @@ from pathlib import Path
 from .experiment import SETTINGS, experiment
 
 RESULT = Path(__file__).with_suffix(".json")
-BETA2 = (0.95, 0.99, 0.999, 0.9999)
+BETA2 = (0.99, 0.9999)
 SHORT = SETTINGS | {
     "seeds": 3,
     "learning_rates": [3e-3, 1e-2],

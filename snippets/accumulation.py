@@ -25,4 +25,4 @@ mean_of_means = gradient(cross_entropy(model(text), label) / len(pairs) for text
 
 for name, found in (("sum / all tokens", by_tokens), ("mean of means", mean_of_means)):
     off = (found - whole).norm() / whole.norm()
-    print(f"{name:16}  differs from the large batch by {off:.1%}")
+    print(f"{name:16} is off by {off:.1%}")

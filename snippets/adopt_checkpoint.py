@@ -21,22 +21,23 @@ def train(model, optimizer, steps, warm_up=0):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return f"{max(losses[:30]):.3f} at most at first, {sum(losses[-30:]) / 30:.3f} at the end"
+    return f"{max(losses[:30]):9.3f}  {sum(losses[-30:]) / 30:.3f}"
 
 
 model = new_model()
-optimizer = AdamW(model.parameters(), lr=0.01)
-print("AdamW:                 ", train(model, optimizer, 300))
+optimizer = AdamW(model.parameters(), lr=0.03)
+print("                    at most    end")
+print("AdamW            ", train(model, optimizer, 300))
 torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, "checkpoint.pt")
 
 checkpoint = torch.load("checkpoint.pt")
 try:
     ADOPT(model.parameters()).load_state_dict(checkpoint["optimizer"])
 except ValueError as error:
-    print("ADOPT refuses its state:", error)
+    print("ADOPT refuses it:", error)
 
 for warm_up in (0, 30):
     model = new_model()
     model.load_state_dict(checkpoint["model"])
-    optimizer = ADOPT(model.parameters(), lr=0.01, decouple=True, weight_decay=0.01)
-    print(f"ADOPT, warm-up of {warm_up:2}:   ", train(model, optimizer, 300, warm_up))
+    optimizer = ADOPT(model.parameters(), lr=0.03, decouple=True, weight_decay=0.01)
+    print(f"ADOPT, warm-up {warm_up:2}", train(model, optimizer, 300, warm_up))

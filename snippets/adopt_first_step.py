@@ -12,4 +12,4 @@ for call in range(1, 6):
     rate = scheduler.get_last_lr()[0]
     optimizer.step()
     scheduler.step()
-    print(f"call {call}, learning rate {rate:.3f}: the weight is {weight.item():.4f}")
+    print(f"call {call}, lr {rate:.3f}: weight {weight.item():.4f}")

@@ -15,13 +15,12 @@ def step_lengths(optimizer_class, beta2):
         before = weight.detach().clone()
         optimizer.step()
         lengths.append((weight - before).square().mean().sqrt().item())
-    return "".join(f"{lengths[iteration - 1]:8.2f}" for iteration in shown)
+    return "".join(f"{lengths[iteration - 1]:7.2f}" for iteration in shown)
 
 
 shown = (100, 1000, 4000)
-print("iteration             " + "".join(f"{iteration:8}" for iteration in shown))
+print("iteration      " + "".join(f"{iteration:7}" for iteration in shown))
 for optimizer_class, beta2 in ((AdamW, 0.999), (ADOPT, 0.99), (ADOPT, 0.9999)):
-    print(f"{optimizer_class.__name__}, beta2 {beta2:<8}{step_lengths(optimizer_class, beta2)}")
-    if optimizer_class is ADOPT:
-        shares = "".join(f"{beta2 ** (iteration - 1):8.0%}" for iteration in shown)
-        print(f"  the first gradient's{shares}")
+    print(f"{optimizer_class.__name__}, {beta2:<8}{step_lengths(optimizer_class, beta2)}")
+shares = "".join(f"{beta2 ** (iteration - 1):7.0%}" for iteration in shown)
+print(f"  its first    {shares}")

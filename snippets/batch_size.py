@@ -20,16 +20,17 @@ def train(optimizer_class, batch, **options):
     for _ in range(4000 // batch):  # the same number of examples
         weight.grad = weight.detach() + torch.randn(4000) * 20 / batch**0.5
         optimizer.step()
-    return f"mean {weight.mean():.2f}, spread {weight.std():.2f}"
+    return f"{weight.mean():5.2f}{weight.std():8.2f}"
 
 
+print("                 mean  spread")
 lr = 0.01
-print("Adam, batch 1:           ", train(Adam, 1, lr=lr))
-print("Adam, batch 4, same lr:  ", train(Adam, 4, lr=lr))
-print("Adam, batch 4, lr * 4:   ", train(Adam, 4, lr=4 * lr))
-print("Adam, batch 4, the rule: ", train(Adam, 4, **for_a_larger_batch(4, lr)))
+print("Adam, 1        ", train(Adam, 1, lr=lr))
+print("Adam, 4, lr    ", train(Adam, 4, lr=lr))
+print("Adam, 4, lr * 4", train(Adam, 4, lr=4 * lr))
+print("Adam, 4, rule  ", train(Adam, 4, **for_a_larger_batch(4, lr)))
 
 lr = 0.0005
-print("SGD, batch 1:            ", train(GradientDescent, 1, lr=lr))
-print("SGD, batch 4, lr * 2:    ", train(GradientDescent, 4, lr=2 * lr))
-print("SGD, batch 4, lr * 4:    ", train(GradientDescent, 4, lr=4 * lr))
+print("SGD, 1         ", train(GradientDescent, 1, lr=lr))
+print("SGD, 4, lr * 2 ", train(GradientDescent, 4, lr=2 * lr))
+print("SGD, 4, lr * 4 ", train(GradientDescent, 4, lr=4 * lr))

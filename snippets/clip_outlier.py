@@ -17,12 +17,12 @@ def step_lengths(optimizer_class, most=None):
         before = weight.detach().clone()
         optimizer.step()
         lengths.append((weight - before).square().mean().sqrt().item())
-    return "".join(f"{lengths[300 + later]:6.2f}" for later in after)
+    return "".join(f"{lengths[300 + later]:5.2f}" for later in after)
 
 
-after = (-1, 0, 1, 10, 100, 1000)
-print(f"{'iterations after it':26}" + "".join(f"{later:6}" for later in after))
+after = (-1, 0, 10, 100, 1000)
+print("later         " + "".join(f"{later:5}" for later in after))
 for optimizer_class in (AdamW, ADOPT):
     name = optimizer_class.__name__
-    print(f"{name:26}{step_lengths(optimizer_class)}")
-    print(f"{name + ', clip_grad_norm_(20)':26}{step_lengths(optimizer_class, 20.0)}")
+    print(f"{name}         {step_lengths(optimizer_class)}")
+    print(f"{name}, clipped{step_lengths(optimizer_class, 20.0)}")

@@ -5,7 +5,8 @@ import optimizers
 
 for dtype in (torch.float16, torch.bfloat16):
     eps = torch.tensor([1e-8, 1e-6], dtype=dtype)
-    print(f"{dtype!s:14}  eps of 1e-8 and 1e-6 are {eps[0]:.1e} and {eps[1]:.1e}")
+    name = str(dtype).removeprefix("torch.")
+    print(f"{name:8}: 1e-8 is {eps[0]:.1e}, 1e-6 is {eps[1]:.1e}")
 
 
 def second_moment(optimizer_class, beta2, steps=2000):
@@ -21,8 +22,9 @@ def second_moment(optimizer_class, beta2, steps=2000):
     return average.item()
 
 
+print("beta2  should be  torch.optim  optimizers")
 for beta2 in (0.95, 0.999):
     right = 1.5**2 - (1.5**2 - 1) * beta2**2000
     theirs = second_moment(torch.optim.AdamW, beta2)
     ours = second_moment(optimizers.AdamW, beta2)
-    print(f"beta2 {beta2}: should be {right:.2f}, torch.optim {theirs:.2f}, optimizers {ours:.2f}")
+    print(f"{beta2:5}  {right:9.2f}  {theirs:11.2f}  {ours:10.2f}")

@@ -25,9 +25,9 @@ def train(weight, store=None):
 
 torch.manual_seed(0)
 start = torch.ones(10_000)
-print(f"float32:                     {train(start.clone()):.3f}")
-print(f"bfloat16:                    {train(start.bfloat16()):.3f}")
-print(f"bfloat16, rounded at random: {train(start.clone(), rounded_at_random):.3f}")
+print(f"float32             {train(start.clone()):.3f}")
+print(f"bfloat16            {train(start.bfloat16()):.3f}")
+print(f"rounded at random   {train(start.clone(), rounded_at_random):.3f}")
 
 smallest = next(one for one in range(1, 100) if train(start[:1].bfloat16() * 2**-one) < 2**-one)
-print(f"steps of 0.001 move a bfloat16 weight of {2**-smallest}, not one of {2 ** (1 - smallest)}")
+print(f"0.001 moves {2**-smallest}, but not {2 ** (1 - smallest)}")

@@ -14,13 +14,8 @@ def state_bytes(optimizer_class, dtype):
     return sum(value.nbytes for value in kept) / weight.numel()
 
 
-print("7 billion parameters  weights in    state    on each of 8")
-for package, names in (
-    (optimizers, ("AMSGrad", "AdamW", "ADOPT", "Muon", "Lion")),
-    (torch.optim, ("AdamW",)),
-):
-    for name in names:
-        for dtype in (torch.float32, torch.bfloat16):
-            gigabytes = 7 * state_bytes(getattr(package, name), dtype)
-            label, of = f"{package.__name__}.{name}", str(dtype).removeprefix("torch.")
-            print(f"{label:20}  {of:10} {gigabytes:5.0f} GB {gigabytes / 8:10.1f} GB")
+rows = [(name, getattr(optimizers, name)) for name in ("AMSGrad", "AdamW", "ADOPT", "Muon", "Lion")]
+print("weights in       float32  bfloat16")
+for name, optimizer_class in [*rows, ("torch's AdamW", torch.optim.AdamW)]:
+    sizes = [7 * state_bytes(optimizer_class, one) for one in (torch.float32, torch.bfloat16)]
+    print(f"{name:14} {sizes[0]:6.0f} GB {sizes[1]:6.0f} GB")

@@ -22,6 +22,6 @@ def left(lr, weight_decay, steps):
 steps = 2000  # of the whole training
 for lr in (1e-3, 3e-4):
     decay = weight_decay_for(lr, remembered=steps)
-    print(f"lr {lr}, weight decay {decay:.2f}: {left(lr, decay, steps):.2f} left")
+    print(f"lr {lr}, decay {decay:.2f}: {left(lr, decay, steps):.2f} left")
 decay = weight_decay_for(1e-3, remembered=steps // 2)  # batch twice as large, the same data
-print(f"lr 0.001, half as many steps, {decay:.2f}: {left(1e-3, decay, steps // 2):.2f} left")
+print(f"half the steps, {decay:.2f}: {left(1e-3, decay, steps // 2):.2f} left")

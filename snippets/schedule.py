@@ -18,7 +18,7 @@ def distance(lr, end, steps=1000):
     return weight.square().mean().sqrt().item()
 
 
-print("learning rate  constant  down to a tenth  down to zero")
+print("rate  constant  to a tenth  to zero")
 for lr in (0.3, 0.1, 0.03, 0.01):
     constant, tenth, zero = (distance(lr, end) for end in (1.0, 0.1, 0.0))
-    print(f"{lr:13}{constant:10.3f}{tenth:17.3f}{zero:14.3f}")
+    print(f"{lr:4}{constant:10.3f}{tenth:12.3f}{zero:9.3f}")

@@ -17,7 +17,7 @@ def step_length(optimizer_class, rows=64, columns=256, steps=300):
 
 
 usual = step_length(AdamW)
+print("      a step is  for the same length")
 for optimizer_class in (AdamW, ADOPT, Lion, Muon):
     length = step_length(optimizer_class)
-    name, same = optimizer_class.__name__, usual / length
-    print(f"{name:5}  a step is {length:.2f} lr; as long as AdamW's with {same:.2f} of its lr")
+    print(f"{optimizer_class.__name__:5} {length:.2f} lr, {usual / length:9.2f} of AdamW's lr")

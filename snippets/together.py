@@ -49,4 +49,4 @@ for step in range(200):
     scheduler.step()
     if step % 50 == 49:
         rates = ", ".join(f"{rate:.4f}" for rate in scheduler.get_last_lr())
-        print(f"step {step + 1:3}  loss {loss.item():.3f}  next learning rates {rates}")
+        print(f"step {step + 1:3}  loss {loss.item():.3f}  lr {rates}")

@@ -31,6 +31,7 @@ def step_and_look(model, optimizer):
 torch.manual_seed(0)
 model = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
 optimizer = AdamW(model.parameters(), lr=1e-3)
+print("step   loss   ratio  surprise")
 for step in range(1, 306):
     inputs = torch.randn(64, 8)
     targets = inputs.sin().sum(dim=1, keepdim=True)
@@ -42,4 +43,4 @@ for step in range(1, 306):
     seen = step_and_look(model, optimizer)
     if step in (100, 200, 300, 301, 302, 305):
         ratio, surprise = seen["2.weight"]
-        print(f"step {step}  loss {loss.item():7.1f}  ratio {ratio:.4f}  surprise {surprise:5.1f}")
+        print(f"{step}  {loss.item():7.1f}  {ratio:.4f}  {surprise:8.1f}")

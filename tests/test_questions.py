@@ -310,6 +310,21 @@ def test_the_recipe_changes_the_optimizer_and_its_options_alone():
     }
 
 
+@pytest.mark.parametrize(
+    ("shown", "other"), [("from_adamw", "to_adopt"), ("to_adopt", "from_adamw")]
+)
+def test_what_the_recipe_changes_is_highlighted(shown, other):
+    page = (ROOT / "docs" / "adamw-to-adopt.md").read_text(encoding="utf-8")
+    marked = re.search(rf'hl_lines="([\d ]+)" }}\n +--8<-- "snippets/{shown}.py"', page)[1]
+    lines, kept = (
+        (ROOT / "snippets" / f"{name}.py").read_text(encoding="utf-8").splitlines()
+        for name in (shown, other)
+    )
+    changed = [number for number, line in enumerate(lines, 1) if line not in kept]
+    assert changed[-1] == len(lines)  # the name in what is printed
+    assert list(map(int, marked.split())) == changed[:-1]
+
+
 def test_the_authors_class_takes_adamw_s_options_over_and_fails_in_the_step():
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.123)
