@@ -521,6 +521,37 @@ def set_up(what: str) -> str:
     return f"{found[what]:,}"
 
 
+def printed(snippet: str, word: str, place: str) -> str:
+    """A number that a snippet prints: in the first line that has a word, the first, second, ….
+
+    Example:
+        >>> printed("decay_groups", "0.1", "2")
+        '576'
+    """
+    lines = (ROOT / "snippets" / f"{snippet}.out").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if word in re.findall(r"[\w.]+", line))
+    numbers = re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?%?(?!\w)", line)
+    return numbers[int(place) - 1]
+
+
+def experiment_lowest(lr: str = "") -> str:
+    """Which optimizer's runs of the small transformer end lowest in the median, at a learning rate.
+
+    Without one, each at its best.
+
+    Example:
+        >>> experiment_lowest("0.003"), experiment_lowest("0.01")
+        ('ADOPT', 'Adam')
+    """
+    ends: dict[tuple[str, float], list[float]] = {}
+    for run in json.loads((ROOT / "benchmarks" / "experiment.json").read_text("utf-8"))["runs"]:
+        if not lr or run["lr"] == float(lr):
+            end = np.inf if run["losses"][-1] is None else run["losses"][-1]
+            ends.setdefault((run["optimizer"], run["lr"]), []).append(end)
+    name, _ = min(ends, key=lambda key: np.median(ends[key]))
+    return name
+
+
 def compared_on() -> str:
     """The day on which `make agreement` ran the optimizers of other libraries."""
     return agreement.results()["date"]
@@ -587,6 +618,8 @@ VALUES = {
         letters,
         scaled_pages,
         set_up,
+        printed,
+        experiment_lowest,
         compared_on,
         count,
     )
