@@ -142,7 +142,7 @@ FOCUS = """async () => {
 
 
 @pytest.mark.parametrize(
-    ("path", "width"), [("adam/", 1280), ("choose/", 1280), ("cost/", 390), ("", 390)]
+    ("path", "width"), [("adam/", 1280), ("choose/", 1280), ("cost/", 1280), ("", 390)]
 )
 def test_the_keyboard_gets_everywhere_and_one_sees_where(open_page, path, width):
     page = open_page(path, width=width, reduced_motion="reduce")

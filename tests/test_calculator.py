@@ -136,6 +136,7 @@ def test_who_keeps_rows_and_columns_is_not_offered(monkeypatch):
     monkeypatch.setitem(arithmetic.OPTIMIZERS, "Rows", rows)
     assert "Rows" not in arithmetic.offered()
     assert "Adam" in arithmetic.offered()
+    assert form.calculator(Markdown(), "", [])[-1].endswith("shapes of the parameters: Rows.")
 
 
 def test_the_numbers_that_are_quoted_are_those_of_the_quoted():
