@@ -1,4 +1,7 @@
-"""`::: compare-optimizers`: each cell from a signature, a class, a formula or a source."""
+"""`::: all-optimizers` names them; `::: compare-optimizers` compares them.
+
+Each cell is from a signature, a class, a formula or a source.
+"""
 
 import inspect
 
@@ -14,6 +17,11 @@ from .costs import of_a_step
 from .references import authors_and_year
 
 HEAD = "| Optimizer | State | Time | Options and defaults | Weight decay | Differs | Source |"
+
+
+def all_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:
+    """Return a line with a link to each optimizer of the package."""
+    return [" · ".join(link(name, name) for name in OPTIMIZERS)]
 
 
 def compare_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ from optimizers._distribution import NAME, VERSION
 from optimizers._kernels import launch
 
 from ..calculator.arithmetic import FLOAT32, Setting, moved
-from ..figures import drawings
+from ..figures import curves, drawings
 from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
 from . import agreement, costs
@@ -92,6 +92,67 @@ def adamw_share(decay: str, lr: str) -> str:
     """
     weight, _ = adamw_step(np.ones(1), np.zeros(1), {}, lr=float(lr), weight_decay=float(decay))
     return np.format_float_positional(1 - weight.item(), 3, trim="-", fractional=False)
+
+
+def left_of_memory(beta: str) -> str:
+    """How much of its first weight in an average a gradient has left after 1 / (1 − β) iterations.
+
+    Example:
+        >>> left_of_memory("0.9"), left_of_memory("0.999")
+        ('35%', '37%')
+    """
+    state: dict = {}
+    first = 1 - float(beta)
+    for t in range(round(1 / first) + 1):
+        _, state = adam_step(np.zeros(1), np.full(1, t == 0), state, betas=(float(beta), 0.999))
+    return f"{state['exp_avg'].item() / first:.0%}"
+
+
+@functools.cache
+def decay_memory(lr: str, decay: str) -> str:
+    """After how many iterations of AdamW without a gradient a weight is down to 1 / e.
+
+    Example:
+        >>> decay_memory("0.001", "0.1")
+        '10,000'
+    """
+    weight, state, steps = np.ones(1), {}, 0
+    while weight > 1 / np.e:
+        weight, state = adamw_step(
+            weight, np.zeros(1), state, lr=float(lr), weight_decay=float(decay)
+        )
+        steps += 1
+    return f"{steps:,}"
+
+
+def turned_loss(optimizer: str, lr: str, angle: str) -> str:
+    """The loss after 40 steps down the narrow valley, turned by so many degrees.
+
+    Example:
+        >>> turned_loss("Adam", "0.1", "0"), turned_loss("Adam", "0.1", "45")
+        ('0.293', '1.742')
+    """
+    return f"{curves.loss_when_turned(optimizer, float(lr), float(angle)):.3f}"
+
+
+def loss_formula(loss: str) -> str:
+    """A loss of the laboratory in LaTeX, between dollars.
+
+    Example:
+        >>> print(loss_formula("ravine"))
+        $L = \\frac{(W - 2)^2}{2} + 8 (b - 1)^2$
+    """
+    return f"${LOSSES[loss].latex}$"
+
+
+def minimum_of(loss: str, variable: str) -> str:
+    """Where the first minimum of a loss of the laboratory lies.
+
+    Example:
+        >>> minimum_of("ravine", "W"), minimum_of("ravine", "b")
+        ('2', '1')
+    """
+    return f"{LOSSES[loss].minima[0][['W', 'b'].index(variable)]:g}"
 
 
 def curvature() -> str:
@@ -466,13 +527,14 @@ def compared_on() -> str:
 
 
 def count(what: str) -> str:
-    """How many values, marks of tests and citations the pages have, or formulas and programs."""
+    """How many values, marks of tests and citations the pages have, or what the package has."""
     pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.py")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     found = {
         "values": len(VALUE.findall(text)),
         "marks": len(MARK.findall(text)),
         "citations": len(re.findall(r"\]\(https?://", text)),
+        "optimizers": len(OPTIMIZERS),
         "formulas": sum(len(rule_of(name).statements) for name in OPTIMIZERS),
         "programs": len(list((ROOT / "snippets").glob("*.py"))),
     }
@@ -481,8 +543,8 @@ def count(what: str) -> str:
 
 # What a page may write behind `value:`.
 VALUES = {
-    one.__name__: one
-    for one in (
+    function.__name__: function
+    for function in (
         default,
         lr_ratio,
         first_step,
@@ -491,6 +553,11 @@ VALUES = {
         adam_longest_step,
         adamax_longest_step,
         adamw_share,
+        left_of_memory,
+        decay_memory,
+        turned_loss,
+        loss_formula,
+        minimum_of,
         curvature,
         largest_rate,
         crossings,

@@ -13,10 +13,12 @@ from ..directives import (
     comparison,
     costs,
     differences,
+    epsilons,
     growth,
     kernel,
     mutants,
     references,
+    scaled,
     symbols,
     worked_numbers,
 )
@@ -28,12 +30,14 @@ DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "agreement": agreement.agreement,
+    "all-optimizers": comparison.all_optimizers,
     "bytes-of-adam": calculator.quoted,
     "calculator": calculator.calculator,
     "compare-optimizers": comparison.compare_optimizers,
     "cost-table": costs.cost_table,
     "defaults-that-differ": differences.defaults_that_differ,
     "differs": differences.differs,
+    "epsilons": epsilons.epsilons,
     "kernel": kernel.kernel,
     "laboratory": laboratory.laboratory,
     "measured-on": costs.measured_on,
@@ -42,6 +46,7 @@ DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "optimizer-classes": api.optimizer_classes,
     "references": references.references,
     "scale": growth.scale,
+    "scaled-losses": scaled.scaled_losses,
     "symbols": symbols.symbols,
     "worked-numbers": worked_numbers.worked_numbers,
 }

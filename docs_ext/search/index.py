@@ -10,7 +10,7 @@ NO_WORDS = re.compile(
     r'|<details class="take">.*?</details>',
     re.DOTALL,
 )
-# What tells where a tab begins: headings, the inputs and labels of a set of tabs, its tabs.
+# A tab begins where these say so: headings, the inputs and labels of a set of tabs, its tabs.
 TABS = re.compile(
     r'<h[1-6][^>]*>(?P<heading>.*?)</h[1-6]>|(?P<set><div class="tabbed-set)'
     r'|<input(?=[^>]* name="__tabbed_)[^>]*? id="(?P<id>[^"]+)"'

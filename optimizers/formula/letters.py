@@ -168,7 +168,7 @@ class Translation:
             if hyper and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"]):
                 self.paper.remark(f"{atom.name} is not 0: taken to hold")
                 return True
-            if len([one for one in tokens if one in ("<", ">")]) == 1:
+            if len([token for token in tokens if token in ("<", ">")]) == 1:
                 return None
         elif kinds <= {"letter", "long", "word"} and tokens:
             text = "".join(tokens)
@@ -808,6 +808,7 @@ LETTERS = {
     "\\Delta_{dw}": "\\Delta",
     "\\alpha": "\\eta",
 }
+ARROW = "\\leftarrow"
 
 
 def paper_lines(rule: Rule) -> list[str]:
@@ -827,7 +828,7 @@ def paper_lines(rule: Rule) -> list[str]:
         >>> print(*paper_lines(rule_of("Adam")), sep="\n")
         m_0 = 0
         v_0 = 0
-        g_t = g_t + \lambda \theta_{t-1}
+        g_t \leftarrow g_t + \lambda \theta_{t-1}
         m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t
         v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2
         \hat{m}_t = m_t / (1 - \beta_1^t)
@@ -858,7 +859,10 @@ def paper_lines(rule: Rule) -> list[str]:
             if time and latex[:start].rstrip().endswith("^"):
                 written = f"{{{written}}}"
             latex = latex[:start] + written + latex[end:]
-        latex = re.sub(r"\s*(:=|\\leftarrow(?![A-Za-z]))\s*", " = ", latex)
+        target, value = re.split(r"\s*(?::=|\\leftarrow(?![A-Za-z])|=)\s*", latex, maxsplit=1)
+        # Papers write an arrow where a symbol is read and assigned at the same time.
+        again = re.search(re.escape(target) + r"(?![A-Za-z0-9])", value)
+        latex = f"{target} {ARROW if again else '='} {value}"
         found.append((latex, line.section))
         known.add(line.target)
     lines = [latex for latex, _ in found]

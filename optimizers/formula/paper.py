@@ -661,7 +661,7 @@ class Reader:
                 up += "prime"
                 continue
             inside = self.script()
-            text = "".join(one.text for one in inside).replace(" ", "")
+            text = "".join(piece.text for piece in inside).replace(" ", "")
             if sign.text == "_":
                 labels, when = self.subscript(text)
                 sub = ",".join(filter(None, [sub, *labels]))
@@ -782,7 +782,7 @@ class Reader:
         scripts = {}
         while self.peek() in ("_", "^"):
             sign = self.next()
-            scripts[sign.text] = "".join(one.text for one in self.script()).replace(" ", "")
+            scripts[sign.text] = "".join(token.text for token in self.script()).replace(" ", "")
         index = self.paper.index
         low = re.fullmatch(rf"(\\?[A-Za-z]+)(?:=1|\\leq?{index})", scripts.get("_", ""))
         high = "t" if low and "=" not in low[0] else self.time_of(scripts.get("^", ""))

@@ -139,7 +139,7 @@ def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], d
     hyper: dict[str, Any] = {}
 
     def keyword(name):
-        return next((one for one in KEYWORDS.get(name, (name,)) if one in known), None)
+        return next((keyword for keyword in KEYWORDS.get(name, (name,)) if keyword in known), None)
 
     for name in rule.hyperparameters:
         pair = [keyword(f"{name}[{place}]") for place in range(2)] if name == "betas" else []
