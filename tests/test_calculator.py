@@ -96,14 +96,24 @@ def test_a_share_is_the_largest_that_torch_cuts(numbers, shards):
 
 
 def test_a_device_holds_whole_what_is_not_shared():
-    alone = Setting(millions=1)
-    whole = arithmetic.on_each_device(alone)
-    for split, shared in arithmetic.SPLITS.items():
-        part = arithmetic.on_each_device(alone._replace(shards=8, split=split))
-        assert part == {key: whole[key] / (8 if key in shared else 1) for key in PARTS}
+    """As Megatron-LM (the first two) and DeepSpeed count, where d devices share."""
+    mixed, d = Setting(millions=1, gradients="float32", shards=8), 8
+    single = mixed._replace(**FLOAT32)
+    for setting, size in [
+        (mixed._replace(split="states"), 6 + 12 / d),
+        (single._replace(split="states"), 8 + 8 / d),
+        (mixed._replace(split="gradients"), 2 + 16 / d),
+        (mixed._replace(split="all"), 18 / d),
+    ]:
+        assert sum(arithmetic.on_each_device(setting).values()) == 1e6 * size, setting
         # Each updates its share alone, whatever else it holds.
-        shared_time = arithmetic.seconds(alone._replace(shards=8, split=split))
-        assert shared_time == arithmetic.seconds(alone) / 8
+        assert arithmetic.seconds(setting) == arithmetic.seconds(setting._replace(shards=1)) / d
+
+
+def test_master_weights_are_moved_and_the_weights_written():
+    # The gradient is read, master weights and two averages are read and written, a weight written.
+    assert arithmetic.moved(Setting()) == 2 + 2 * 4 + 2 * 8 + 2
+    assert arithmetic.seconds(Setting(millions=1, bandwidth=28)) == 1e-3
 
 
 @pytest.mark.parametrize(
@@ -126,6 +136,7 @@ def test_who_keeps_rows_and_columns_is_not_offered(monkeypatch):
     monkeypatch.setitem(arithmetic.OPTIMIZERS, "Rows", rows)
     assert "Rows" not in arithmetic.offered()
     assert "Adam" in arithmetic.offered()
+    assert form.calculator(Markdown(), "", [])[-1].endswith("shapes of the parameters: Rows.")
 
 
 def test_the_numbers_that_are_quoted_are_those_of_the_quoted():

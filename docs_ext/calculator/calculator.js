@@ -39,7 +39,7 @@
       const what = `${key}=${text}`;
       if (Object.hasOwn(bounds, key)) {
         const [least, most] = bounds[key];
-        if (text.trim() !== "" && fits(key, Number(text))) state[key] = Number(text);
+        if (fits(key, Number(text))) state[key] = Number(text);
         else faults.push(say(words.beyond, { what, least, most }));
       } else if (Object.hasOwn(choices, key) && choices[key].includes(text)) state[key] = text;
       else faults.push(say(words.unknown, { what }));

@@ -14,6 +14,8 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader
 from markdown import Markdown
 
+from optimizers import OPTIMIZERS
+
 from ..directives import costs
 from ..laboratory.form import WORDS
 from ..locate import PageError, locate, page_path
@@ -94,7 +96,11 @@ def calculator(md: Markdown, argument: str, body: list[str]) -> list[str]:
         where = locate(page_path(md), f"::: calculator {argument}")
         raise PageError(f"{where}: write `::: calculator` alone")
     table = ["/// html | div.calculator-presets", "", *presets(), "", "///", ""]
-    return [*table, *form(Setting()).splitlines()]
+    lines = [*table, *form(Setting()).splitlines()]
+    if others := [name for name in OPTIMIZERS if name not in arithmetic.offered()]:
+        why = "because their states depend on the shapes of the parameters"
+        lines += ["", f"Not offered, {why}: {', '.join(others)}."]
+    return lines
 
 
 def presets() -> list[str]:
