@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._distribution import VERSION
 from ._optimizer import Optimizer
+from .adabelief import AdaBelief, adabelief_step
 from .adadelta import Adadelta, adadelta_step
 from .adagrad import Adagrad, adagrad_step
 from .adam import Adam, adam_step
@@ -60,6 +61,7 @@ OPTIMIZERS = {
     "Lion": Entry(lion_step, Lion, "AdamW"),
     "Signum": Entry(signum_step, Signum, "Momentum"),
     "Muon": Entry(muon_step, Muon, "Nesterov"),
+    "AdaBelief": Entry(adabelief_step, AdaBelief, "AdamW"),
 }
 
 
@@ -93,6 +95,7 @@ __all__ = [
     "ADOPT",
     "OPTIMIZERS",
     "AMSGrad",
+    "AdaBelief",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -107,6 +110,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Signum",
+    "adabelief_step",
     "adadelta_step",
     "adagrad_step",
     "adam_step",

@@ -169,6 +169,37 @@ class PublishedSignum(torch.optim.Optimizer):
                 self.state[x]["exp_avg"] = m
 
 
+class PublishedAdaBelief(torch.optim.Optimizer):
+    """Algorithm 2 of arXiv 2010.07468 line by line, after the decay of its authors' code."""
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-16,
+        weight_decay=0.0,
+        maximize=False,
+    ):
+        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            alpha, (beta1, beta2), eps = group["lr"], group["betas"], group["eps"]
+            for theta in (one for one in group["params"] if one.grad is not None):
+                g, state = -theta.grad if group["maximize"] else theta.grad, self.state[theta]
+                theta *= 1 - alpha * group["weight_decay"]
+                zero = torch.zeros_like(theta)
+                t = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+                m = state["exp_avg"] = beta1 * state.get("exp_avg", zero) + (1 - beta1) * g
+                s = beta2 * state.get("exp_avg_var", zero) + (1 - beta2) * (g - m) ** 2 + eps
+                state["exp_avg_var"] = s
+                m_hat, s_hat = m / (1 - beta1 ** t.item()), s / (1 - beta2 ** t.item())
+                theta -= alpha * m_hat / (s_hat.sqrt() + eps)
+
+
 class PreciseNAdam(torch.optim.NAdam):
     """torch's class, which would keep `mu_product` in float32 for a parameter in float64, too."""
 
@@ -239,7 +270,11 @@ WITNESSES = {
     if "foreach" in arguments_of(original)
 }
 # Nobody's class, but the authors' pseudo-code.
-PUBLISHED = {"Lion": PublishedLion, "Signum": PublishedSignum}
+PUBLISHED = {
+    "Lion": PublishedLion,
+    "Signum": PublishedSignum,
+    "AdaBelief": PublishedAdaBelief,
+}
 WITNESSES |= PUBLISHED | {"Muon": ExactMuon}
 
 # Steps from the parameter 1.0, worked by hand: options, gradients, then what must come out.
@@ -288,6 +323,17 @@ BY_HAND = {
         {  # dW = 0.6, V = 0.3, W = 0.9. Then dW = -1.58 + 0.18 = -1.4, V = 0.15 - 0.7 < 0.
             "exp_avg": 0.15 - 0.7,
             "param": 1 - 0.1 + 0.1,
+        },
+    ),
+    "AdaBelief": (
+        {"lr": 0.1, "betas": (0.5, 0.75), "eps": 0.01, "weight_decay": 0.2},
+        [0.4, 0.8],
+        {  # V = 0.2, S = 0.25 · 0.2² + 0.01 = 0.02, corrected 0.4 and 0.08.
+            # Then V = 0.1 + 0.4 = 0.5, S = 0.015 + 0.25 · 0.3² + 0.01 = 0.0475.
+            "exp_avg": 0.5,
+            "exp_avg_var": 0.0475,
+            "param": (0.98 - 0.1 * 0.4 / (0.08**0.5 + 0.01)) * 0.98
+            - 0.1 * (0.5 / 0.75) / ((0.0475 / 0.4375) ** 0.5 + 0.01),
         },
     ),
 }
