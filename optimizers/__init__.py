@@ -18,6 +18,7 @@ from .adagrad import Adagrad, adagrad_step
 from .adam import Adam, adam_step
 from .adamax import Adamax, adamax_step
 from .adamw import AdamW, adamw_step
+from .adan import Adan, adan_step
 from .adopt import ADOPT, adopt_step
 from .amsgrad import AMSGrad, amsgrad_step
 from .gradient_descent import GradientDescent, gradient_descent_step
@@ -62,6 +63,7 @@ OPTIMIZERS = {
     "Signum": Entry(signum_step, Signum, "Momentum"),
     "Muon": Entry(muon_step, Muon, "Nesterov"),
     "AdaBelief": Entry(adabelief_step, AdaBelief, "AdamW"),
+    "Adan": Entry(adan_step, Adan, "AdamW"),
 }
 
 
@@ -101,6 +103,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "GradientDescent",
     "Lion",
     "Momentum",
@@ -116,6 +119,7 @@ __all__ = [
     "adam_step",
     "adamax_step",
     "adamw_step",
+    "adan_step",
     "adopt_step",
     "amsgrad_step",
     "gradient_descent_step",

@@ -35,7 +35,7 @@ def values(option, default):
     if isinstance(default, bool):
         return [not default]
     if option in VALUES:
-        return [value for value in VALUES[option] if value != default]
+        return [value for value in as_many(VALUES[option], default) if value != default]
     if isinstance(default, tuple):
         return [tuple(one * scale for one in default) for scale in (0.9, 0.8, 0.95)]
     if default is None:
@@ -46,6 +46,22 @@ def values(option, default):
         # Within the range that the default is in.
         return [default / 2, 0.7, 0.2] if 0 < default < 1 else [default + 0.5, default + 0.25, 2.0]
     raise TypeError(f"optimizers/_options.py: say in `tries` what to try for {option}={default!r}")
+
+
+def as_many(several, default):
+    """Values with as many numbers as the default has: cut, or with the last one again.
+
+    Example:
+        >>> as_many([(0.5, 0.9, 0.8)], (0.9, 0.999)), as_many([0.5, (0.9, 1.0)], (0.98, 0.92, 0.99))
+        ([(0.5, 0.9)], [0.5, (0.9, 1.0, 1.0)])
+    """
+    if not isinstance(default, tuple):
+        return list(several)
+    count = len(default)
+    return [
+        (*value, *value[-1:] * count)[:count] if isinstance(value, tuple) and value else value
+        for value in several
+    ]
 
 
 def shape_for(name, shape):
@@ -100,7 +116,11 @@ def settings_of(name):
 
 def having(name, **options):
     """Those of some options that an optimizer has."""
-    return {option: options[option] for option in defaults_of(name).keys() & options.keys()}
+    return {
+        option: as_many([options[option]], default)[0]
+        for option, default in defaults_of(name).items()
+        if option in options
+    }
 
 
 def has_kernel(name):
@@ -200,6 +220,44 @@ class PublishedAdaBelief(torch.optim.Optimizer):
                 theta -= alpha * m_hat / (s_hat.sqrt() + eps)
 
 
+class PublishedAdan(torch.optim.Optimizer):
+    """Algorithm 1 of arXiv 2208.06677, whose β are 1 - ours, corrected as in its authors' code."""
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.98, 0.92, 0.99),
+        eps=1e-8,
+        weight_decay=0.0,
+        maximize=False,
+    ):
+        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            eta, (beta1, beta2, beta3) = group["lr"], (1 - beta for beta in group["betas"])
+            for theta in (one for one in group["params"] if one.grad is not None):
+                g, state = -theta.grad if group["maximize"] else theta.grad, self.state[theta]
+                zero = torch.zeros_like(theta)
+                k = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+                change = g - state.get("pre_grad", g)
+                m = (1 - beta1) * state.get("exp_avg", zero) + beta1 * g
+                v = (1 - beta2) * state.get("exp_avg_diff", zero) + beta2 * change
+                n = (1 - beta3) * state.get("exp_avg_sq", zero)
+                n += beta3 * (g + (1 - beta2) * change) ** 2
+                state.update(exp_avg=m, exp_avg_diff=v, exp_avg_sq=n, pre_grad=g.clone())
+                m, v, n = (
+                    one / (1 - (1 - beta) ** k.item())
+                    for one, beta in ((m, beta1), (v, beta2), (n, beta3))
+                )
+                eta_k = eta / (n.sqrt() + group["eps"])
+                moved = theta - eta_k * (m + (1 - beta2) * v)
+                theta.copy_(moved / (1 + group["weight_decay"] * eta))
+
+
 class PreciseNAdam(torch.optim.NAdam):
     """torch's class, which would keep `mu_product` in float32 for a parameter in float64, too."""
 
@@ -274,8 +332,12 @@ PUBLISHED = {
     "Lion": PublishedLion,
     "Signum": PublishedSignum,
     "AdaBelief": PublishedAdaBelief,
+    "Adan": PublishedAdan,
 }
 WITNESSES |= PUBLISHED | {"Muon": ExactMuon}
+# The witnesses whose numbers are the class's to the last bit; these compute in another order.
+REORDERED = {"AdaBelief", "Adan"}
+EXACT = {name: witness for name, witness in WITNESSES.items() if name not in REORDERED}
 
 # Steps from the parameter 1.0, worked by hand: options, gradients, then what must come out.
 BY_HAND = {
@@ -334,6 +396,19 @@ BY_HAND = {
             "exp_avg_var": 0.0475,
             "param": (0.98 - 0.1 * 0.4 / (0.08**0.5 + 0.01)) * 0.98
             - 0.1 * (0.5 / 0.75) / ((0.0475 / 0.4375) ** 0.5 + 0.01),
+        },
+    ),
+    "Adan": (
+        {"lr": 0.1, "betas": (0.5, 0.75, 0.5), "eps": 0.1, "weight_decay": 2.0},
+        [0.4, -0.4],
+        {  # First no change: V = 0.2, D = 0, S = 0.08, corrected 0.4 and 0.16: the step is 0.08.
+            # Then the change is -0.8: V = 0.1 - 0.2, D = -0.2, S = 0.04 + 0.5 · (0.4 + 0.6)².
+            "exp_avg": -0.1,
+            "exp_avg_diff": -0.2,
+            "exp_avg_sq": 0.54,
+            "pre_grad": -0.4,
+            "param": (0.92 / 1.2 + 0.1 * (0.1 / 0.75 + 0.75 * 0.2 / 0.4375) / (0.72**0.5 + 0.1))
+            / 1.2,
         },
     ),
 }
