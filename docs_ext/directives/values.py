@@ -232,10 +232,7 @@ def growth(optimizer: str) -> str:
         >>> growth("Momentum")
         '10'
     """
-    weight, state = np.zeros(1), {}
-    for _ in range(1000):
-        before, (weight, state) = weight, OPTIMIZERS[optimizer].step(weight, -np.ones(1), state)
-    return f"{(weight - before).item() / float(default(optimizer, 'lr')):.3g}"
+    return constant_step(optimizer, "1000")
 
 
 def first_step(optimizer: str) -> str:
@@ -248,6 +245,19 @@ def first_step(optimizer: str) -> str:
     step = OPTIMIZERS[optimizer].step
     weight, _ = step(np.zeros(1), -np.ones(1), {}, lr=1.0)
     return f"{weight.item():.3g}"
+
+
+def constant_step(optimizer: str, iteration: str) -> str:
+    """How many times α a rule's step is in an iteration, if the gradient is 1 from the start.
+
+    Example:
+        >>> constant_step("AdaBelief", "10"), constant_step("Adam", "10")
+        ('1.64', '1')
+    """
+    weight, state = np.zeros(1), {}
+    for _ in range(int(iteration)):
+        before, (weight, state) = weight, OPTIMIZERS[optimizer].step(weight, -np.ones(1), state)
+    return f"{(weight - before).item() / float(default(optimizer, 'lr')):.3g}"
 
 
 def lr_ratio(optimizer: str, other: str) -> str:
@@ -580,6 +590,7 @@ VALUES = {
         lr_ratio,
         first_step,
         growth,
+        constant_step,
         adam_lone_step,
         adam_longest_step,
         adamax_longest_step,
