@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._distribution import VERSION
 from ._optimizer import Optimizer
+from .adabelief import AdaBelief, adabelief_step
 from .adadelta import Adadelta, adadelta_step
 from .adagrad import Adagrad, adagrad_step
 from .adam import Adam, adam_step
 from .adamax import Adamax, adamax_step
 from .adamw import AdamW, adamw_step
+from .adan import Adan, adan_step
 from .adopt import ADOPT, adopt_step
 from .amsgrad import AMSGrad, amsgrad_step
 from .gradient_descent import GradientDescent, gradient_descent_step
@@ -60,6 +62,8 @@ OPTIMIZERS = {
     "Lion": Entry(lion_step, Lion, "AdamW"),
     "Signum": Entry(signum_step, Signum, "Momentum"),
     "Muon": Entry(muon_step, Muon, "Nesterov"),
+    "AdaBelief": Entry(adabelief_step, AdaBelief, "AdamW"),
+    "Adan": Entry(adan_step, Adan, "AdamW"),
 }
 
 
@@ -93,11 +97,13 @@ __all__ = [
     "ADOPT",
     "OPTIMIZERS",
     "AMSGrad",
+    "AdaBelief",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "GradientDescent",
     "Lion",
     "Momentum",
@@ -107,11 +113,13 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Signum",
+    "adabelief_step",
     "adadelta_step",
     "adagrad_step",
     "adam_step",
     "adamax_step",
     "adamw_step",
+    "adan_step",
     "adopt_step",
     "amsgrad_step",
     "gradient_descent_step",

@@ -110,7 +110,7 @@ MARKED = """() => {
 
 
 @pytest.mark.parametrize(
-    "path", ["", "adam/", "nadam/", "muon/", "choose/", "notebooks/adam_can_fail/"]
+    "path", ["", "adam/", "nadam/", "muon/", "choose/", "cost/", "notebooks/adam_can_fail/"]
 )
 def test_all_text_stands_out_from_what_it_lies_on(open_page, path):
     page = open_page(path, reduced_motion="reduce")
@@ -142,7 +142,9 @@ FOCUS = """async () => {
 }"""
 
 
-@pytest.mark.parametrize(("path", "width"), [("adam/", 1280), ("choose/", 1280), ("", 390)])
+@pytest.mark.parametrize(
+    ("path", "width"), [("adam/", 1280), ("choose/", 1280), ("cost/", 1280), ("", 390)]
+)
 def test_the_keyboard_gets_everywhere_and_one_sees_where(open_page, path, width):
     page = open_page(path, width=width, reduced_motion="reduce")
     stops, unseen = [], []

@@ -16,10 +16,11 @@ from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step, rule_of
 from optimizers._distribution import NAME, VERSION
 from optimizers._kernels import launch
 
+from ..calculator.arithmetic import FLOAT32, Setting, moved
 from ..figures import curves, drawings
 from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
-from . import agreement, comparison, costs
+from . import agreement, costs
 
 # What pip is given, and where. Once the index has the package, these are NAME and "".
 TARGET, PLACE = ".", "in a copy of this site's source"
@@ -231,10 +232,7 @@ def growth(optimizer: str) -> str:
         >>> growth("Momentum")
         '10'
     """
-    weight, state = np.zeros(1), {}
-    for _ in range(1000):
-        before, (weight, state) = weight, OPTIMIZERS[optimizer].step(weight, -np.ones(1), state)
-    return f"{(weight - before).item() / float(default(optimizer, 'lr')):.3g}"
+    return constant_step(optimizer, "1000")
 
 
 def first_step(optimizer: str) -> str:
@@ -247,6 +245,19 @@ def first_step(optimizer: str) -> str:
     step = OPTIMIZERS[optimizer].step
     weight, _ = step(np.zeros(1), -np.ones(1), {}, lr=1.0)
     return f"{weight.item():.3g}"
+
+
+def constant_step(optimizer: str, iteration: str) -> str:
+    """How many times α a rule's step is in an iteration, if the gradient is 1 from the start.
+
+    Example:
+        >>> constant_step("AdaBelief", "10"), constant_step("Adam", "10")
+        ('1.64', '1')
+    """
+    weight, state = np.zeros(1), {}
+    for _ in range(int(iteration)):
+        before, (weight, state) = weight, OPTIMIZERS[optimizer].step(weight, -np.ones(1), state)
+    return f"{(weight - before).item() / float(default(optimizer, 'lr')):.3g}"
 
 
 def lr_ratio(optimizer: str, other: str) -> str:
@@ -449,9 +460,22 @@ def bytes_moved(optimizer: str) -> str:
         >>> bytes_moved("Adam")
         '28'
     """
-    states = float(comparison.state_bytes(optimizer).removesuffix(" bytes"))
-    # It reads the weight and the gradient, writes the weight, and does both with each state.
-    return f"{4 * 3 + 2 * states:g}"
+    return f"{moved(Setting(optimizer=optimizer, **FLOAT32)):g}"
+
+
+def memory_speed(device: str) -> str:
+    """How many GB per second a loop or a copy moved that has as many bytes as a step of Adam.
+
+    Example:
+        >>> memory_speed("cuda")
+        '3,000'
+    """
+    case = "huge" if device == "cuda" else "large"
+    rows = costs.measured(device)["rows"]
+    floor = next(r for r in rows if (r["name"], r["case"], r["by"]) == ("Adam", case, "floor"))
+    size = float(bytes_moved("Adam")) * floor["tensors"] * floor["elements"]
+    speed = size / floor["milliseconds"] / 1e6
+    return f"{float(f'{speed:.2g}'):,.0f}"
 
 
 def measured_case(case: str, what: str) -> str:
@@ -507,6 +531,37 @@ def set_up(what: str) -> str:
     return f"{found[what]:,}"
 
 
+def printed(snippet: str, word: str, place: str) -> str:
+    """A number that a snippet prints: in the first line that has a word, the first, second, ….
+
+    Example:
+        >>> printed("decay_groups", "0.1", "2")
+        '576'
+    """
+    lines = (ROOT / "snippets" / f"{snippet}.out").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if word in re.findall(r"[\w.]+", line))
+    numbers = re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?%?(?!\w)", line)
+    return numbers[int(place) - 1]
+
+
+def experiment_lowest(lr: str = "") -> str:
+    """Which optimizer's runs of the small transformer end lowest in the median, at a learning rate.
+
+    Without one, each at its best.
+
+    Example:
+        >>> experiment_lowest("0.003"), experiment_lowest("0.01")
+        ('ADOPT', 'Adam')
+    """
+    ends: dict[tuple[str, float], list[float]] = {}
+    for run in json.loads((ROOT / "benchmarks" / "experiment.json").read_text("utf-8"))["runs"]:
+        if not lr or run["lr"] == float(lr):
+            end = np.inf if run["losses"][-1] is None else run["losses"][-1]
+            ends.setdefault((run["optimizer"], run["lr"]), []).append(end)
+    name, _ = min(ends, key=lambda key: np.median(ends[key]))
+    return name
+
+
 def compared_on() -> str:
     """The day on which `make agreement` ran the optimizers of other libraries."""
     return agreement.results()["date"]
@@ -535,6 +590,7 @@ VALUES = {
         lr_ratio,
         first_step,
         growth,
+        constant_step,
         adam_lone_step,
         adam_longest_step,
         adamax_longest_step,
@@ -566,12 +622,15 @@ VALUES = {
         loss_option,
         figure_steps,
         bytes_moved,
+        memory_speed,
         measured_case,
         kernel_start,
         kernel_worth,
         letters,
         scaled_pages,
         set_up,
+        printed,
+        experiment_lowest,
         compared_on,
         count,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
+from ..calculator import form as calculator
 from ..directives import (
     agreement,
     api,
@@ -22,7 +23,7 @@ from ..directives import (
     symbols,
     worked_numbers,
 )
-from ..laboratory import form
+from ..laboratory import form as laboratory
 from ..locate import PageError, locate, page_path
 
 DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S.*?))?\s*$")
@@ -31,13 +32,15 @@ DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S
 DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "agreement": agreement.agreement,
     "all-optimizers": comparison.all_optimizers,
+    "bytes-of-adam": calculator.quoted,
+    "calculator": calculator.calculator,
     "compare-optimizers": comparison.compare_optimizers,
     "cost-table": costs.cost_table,
     "defaults-that-differ": differences.defaults_that_differ,
     "differs": differences.differs,
     "epsilons": epsilons.epsilons,
     "kernel": kernel.kernel,
-    "laboratory": form.laboratory,
+    "laboratory": laboratory.laboratory,
     "measured-on": costs.measured_on,
     "mutants": mutants.mutants,
     "numpy-steps": api.numpy_steps,
