@@ -28,13 +28,14 @@ TIDY = {
 # The weight of a page where several have a word, by its place in the navigation; and the weight of
 # Adam's page, from which the others start.
 BOOST = {"Optimizers": 2, "Choose and train": 1.5, "See it move": 1, "Behind the pages": 0.5}
-FIRST = ("adam.md", 4)
+# The page of questions has everybody's words in its headings; it comes behind the pages of these.
+OWN = {"adam.md": 4, "questions.md": 0.6, "adamw-to-adopt.md": 1}
 
 
 def boost(page) -> float:
     """Return the weight of a page in search."""
-    name, most = FIRST
-    return most if page.file.src_uri == name else BOOST[page.parent.title]
+    name = page.file.src_uri
+    return OWN[name] if name in OWN else BOOST[page.parent.title]
 
 
 def readable(html: str) -> str:
