@@ -33,7 +33,7 @@ test: setup
 	$(if $(ONLY),$(PYTEST) -x $(FIRST))
 	$(PYTEST) --numprocesses auto --dist worksteal $(if $(ONLY),$(addprefix --ignore=,$(FIRST)))
 
-# make new NAME=AdaBelief PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
+# make new NAME=AdaBound PAGE=adam PARENT=Adam writes what a new optimizer needs, to be filled in.
 new: setup
 	@python -m tools.scaffold "$(NAME)" "$(PAGE)" "$(PARENT)"
 

@@ -131,7 +131,8 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
     torch.manual_seed(seed)
     sizes = {key: settings[key] for key in ("width", "layers", "heads", "context")}
     model = Transformer(letters, **sizes).to(device)
-    optimizer_class = OPTIMIZERS[name].optimizer
+    # Behind an optimizer's name may stand which of its settings these are.
+    optimizer_class = OPTIMIZERS[name.partition(", ")[0]].optimizer
     options = settings["options"][name]
     optimizer = optimizer_class(model.parameters(), lr=lr, fused=False, **options)
 

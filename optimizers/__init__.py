@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._distribution import VERSION
 from ._optimizer import Optimizer
+from .adabelief import AdaBelief, adabelief_step
 from .adadelta import Adadelta, adadelta_step
 from .adagrad import Adagrad, adagrad_step
 from .adam import Adam, adam_step
 from .adamax import Adamax, adamax_step
 from .adamw import AdamW, adamw_step
+from .adan import Adan, adan_step
 from .adopt import ADOPT, adopt_step
 from .amsgrad import AMSGrad, amsgrad_step
 from .gradient_descent import GradientDescent, gradient_descent_step
+from .lamb import LAMB, lamb_step
+from .lars import LARS, lars_step
 from .lion import Lion, lion_step
 from .momentum import Momentum, momentum_step
 from .muon import Muon, muon_step
@@ -60,6 +64,10 @@ OPTIMIZERS = {
     "Lion": Entry(lion_step, Lion, "AdamW"),
     "Signum": Entry(signum_step, Signum, "Momentum"),
     "Muon": Entry(muon_step, Muon, "Nesterov"),
+    "AdaBelief": Entry(adabelief_step, AdaBelief, "AdamW"),
+    "Adan": Entry(adan_step, Adan, "AdamW"),
+    "LAMB": Entry(lamb_step, LAMB, "AdamW"),
+    "LARS": Entry(lars_step, LARS, "Momentum"),
 }
 
 
@@ -91,13 +99,17 @@ def rule_of(name: str) -> "Rule":
 
 __all__ = [
     "ADOPT",
+    "LAMB",
+    "LARS",
     "OPTIMIZERS",
     "AMSGrad",
+    "AdaBelief",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "GradientDescent",
     "Lion",
     "Momentum",
@@ -107,14 +119,18 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Signum",
+    "adabelief_step",
     "adadelta_step",
     "adagrad_step",
     "adam_step",
     "adamax_step",
     "adamw_step",
+    "adan_step",
     "adopt_step",
     "amsgrad_step",
     "gradient_descent_step",
+    "lamb_step",
+    "lars_step",
     "lion_step",
     "momentum_step",
     "muon_step",

@@ -99,6 +99,8 @@ class Optimizer(torch.optim.Optimizer):
     state_names: ClassVar[tuple[str, ...]]
     # The states that are one number for a whole parameter, and their first values.
     numbers: ClassVar[dict[str, float]] = {}
+    # How many numbers `betas` is.
+    rates: ClassVar[int] = 2
     # The options of torch.optim's class that have one value here.
     fixed: ClassVar[dict[str, Fixed]] = {}
     # The words of a refusal, by option, where torch.optim words it otherwise than the table.
@@ -263,7 +265,7 @@ class Optimizer(torch.optim.Optimizer):
         self.update(param, grad, state, group)
 
     def _check_group(self, group: dict[str, Any]) -> None:
-        _options.check(group, self.refusals)
+        _options.check(group, self.refusals, self.rates)
         for name, (_, instead) in FLAGS.items():
             if group.get(name):
                 raise ValueError(f"{name}={group[name]} is not supported: {instead}")
@@ -307,6 +309,8 @@ class Optimizer(torch.optim.Optimizer):
                 self._refuse_saved(option.name, group)
         for name in self._set_otherwise(group):
             self._refuse_saved(name, group)
+        if "betas" in group and len(group["betas"]) != self.rates:
+            self._refuse_saved("betas", group)
         # Groups and states of Adam and RAdam differ by `amsgrad` alone, which is the older flag.
         if "amsgrad" in lacking and "decoupled_weight_decay" in group:
             self._refuse_saved("decoupled_weight_decay", group)

@@ -21,13 +21,14 @@ class Option(NamedTuple):
 
     Args:
         name: the keyword.
-        kind: "number", at least 0 and finite; "rate", a number of at most 1; "rates", a pair of
+        kind: "number", at least 0 and finite; "rate", a number of at most 1; "rates", two or three
             numbers below 1; "flag"; "other", which its class checks; or "fixed", an option of
             torch.optim that tells algorithms apart, and has one value in each class here.
         refusal: what is said of a bad value, in torch.optim's words where it has the option.
         slider: how the laboratory's slider runs; empty to let it follow from the default.
         tries: values that tests try, the most different from each other and the default first;
-            empty to let them follow from the default.
+            empty to let them follow from the default. Of several numbers an optimizer takes as many
+            as it has.
     """
 
     name: str
@@ -43,7 +44,7 @@ DECAY = {"scale": "decay", "max": 4}
 # fmt: off
 OPTIONS = (
     Option("lr", "number", "Invalid learning rate: {}", {"scale": "log", "min": 1e-4, "max": 10}, (0.05, 0.02, 0.3, 0.0)),
-    Option("betas", "rates", "Invalid beta parameter at index {}: {}", DECAY, ((0.5, 0.9), (0.0, 0.99), (0.2, 0.7))),
+    Option("betas", "rates", "Invalid beta parameter at index {}: {}", DECAY, ((0.5, 0.9, 0.8), (0.0, 0.99, 0.95), (0.2, 0.7, 0.4))),
     Option("eps", "number", "Invalid epsilon value: {}", {"scale": "log", "min": 1e-10, "max": 1}, (1e-3, 0.3, 0.05)),
     Option("weight_decay", "number", "Invalid weight_decay value: {}", {"scale": "log", "min": 1e-4, "max": 1}, (0.1, 0.5, 0.05, 1.0, 0.0)),
     Option("momentum", "number", "Invalid momentum value: {}", DECAY, (0.5, 0.8, 0.99)),
@@ -52,6 +53,7 @@ OPTIONS = (
     Option("lr_decay", "number", "Invalid lr_decay value: {}"),
     Option("initial_accumulator_value", "number", "Invalid initial_accumulator_value value: {}"),
     Option("momentum_decay", "number", "Invalid momentum_decay value: {}", tries=(0.5, 0.05, 3.0)),
+    Option("trust_coefficient", "number", "Invalid trust_coefficient value: {}", {"scale": "log", "min": 1e-4, "max": 1}, (0.1, 0.5, 0.02)),
     # At the end of the slider nothing is clipped.
     Option("clip_exp", "number", "Invalid clip_exp value: {}", {"scale": "linear", "min": 0, "max": 1, "none": True}, (0.5, None, 0.0)),
     Option("ns_coefficients", "other"),
@@ -68,16 +70,17 @@ OPTIONS = (
 # fmt: on
 
 
-def check(options: dict[str, Any], refusals: dict[str, str] | None = None) -> None:
+def check(options: dict[str, Any], refusals: dict[str, str] | None = None, rates: int = 2) -> None:
     """Refuse what no optimizer can use.
 
     Args:
         options: some of an optimizer's options; names that are not in the table are passed over.
         refusals: what to say instead of the table's words, by name.
+        rates: how many numbers `betas` is.
 
     Raises:
         ValueError: an option is negative, infinite or NaN, or a rate is too large, or `betas` is
-            no pair of floats.
+            not as many floats.
     """
     for option in OPTIONS:
         if option.name not in options:
@@ -87,7 +90,7 @@ def check(options: dict[str, Any], refusals: dict[str, str] | None = None) -> No
         if option.name == "lr" and isinstance(value, Tensor) and value.numel() != 1:
             raise ValueError(f"Tensor lr must be 1-element: {value}")
         if option.kind == "rates":
-            check_rates(option.name, value, refusal)
+            check_rates(option.name, value, refusal, rates)
         elif option.kind in ("number", "rate") and not (value is None and None in option.tries):
             # Infinity passes `0 <= value`, yet one step with it turns parameters into NaN. So does
             # a rate beyond 1, with which an average of squares falls below zero.
@@ -96,14 +99,16 @@ def check(options: dict[str, Any], refusals: dict[str, str] | None = None) -> No
                 raise ValueError(refusal.format(value))
 
 
-def check_rates(name: str, rates: Any, refusal: str) -> None:
-    """Refuse what is no pair of numbers in [0, 1)."""
+def check_rates(name: str, rates: Any, refusal: str, count: int) -> None:
+    """Refuse what is not so many numbers in [0, 1)."""
     try:
-        first, second = rates
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a pair of floats: {rates}") from None
-    if isinstance(first, Tensor) or isinstance(second, Tensor):
-        raise ValueError(f"{name} must be both floats: {rates}")
-    for index, rate in enumerate((first, second)):
+        found = tuple(rates)
+    except TypeError:
+        found = ()
+    if len(found) != count:
+        raise ValueError(f"{name} must be {count} floats: {rates}")
+    if any(isinstance(rate, Tensor) for rate in found):
+        raise ValueError(f"{name} must be floats: {rates}")
+    for index, rate in enumerate(found):
         if not 0.0 <= rate < 1.0:
             raise ValueError(refusal.format(index, rate))

@@ -35,7 +35,7 @@ def values(option, default):
     if isinstance(default, bool):
         return [not default]
     if option in VALUES:
-        return [value for value in VALUES[option] if value != default]
+        return [value for value in as_many(VALUES[option], default) if value != default]
     if isinstance(default, tuple):
         return [tuple(beta * scale for beta in default) for scale in (0.9, 0.8, 0.95)]
     if default is None:
@@ -46,6 +46,22 @@ def values(option, default):
         # Within the range that the default is in.
         return [default / 2, 0.7, 0.2] if 0 < default < 1 else [default + 0.5, default + 0.25, 2.0]
     raise TypeError(f"optimizers/_options.py: say in `tries` what to try for {option}={default!r}")
+
+
+def as_many(several, default):
+    """Values with as many numbers as the default has: cut, or with the last one again.
+
+    Example:
+        >>> as_many([(0.5, 0.9, 0.8)], (0.9, 0.999)), as_many([0.5, (0.9, 1.0)], (0.98, 0.92, 0.99))
+        ([(0.5, 0.9)], [0.5, (0.9, 1.0, 1.0)])
+    """
+    if not isinstance(default, tuple):
+        return list(several)
+    count = len(default)
+    return [
+        (*value, *value[-1:] * count)[:count] if isinstance(value, tuple) and value else value
+        for value in several
+    ]
 
 
 def shape_for(name, shape):
@@ -104,7 +120,11 @@ def settings_of(name):
 
 def having(name, **options):
     """Those of some options that an optimizer has."""
-    return {option: options[option] for option in defaults_of(name).keys() & options.keys()}
+    return {
+        option: as_many([options[option]], default)[0]
+        for option, default in defaults_of(name).items()
+        if option in options
+    }
 
 
 def has_kernel(name):
@@ -171,6 +191,130 @@ class PublishedSignum(torch.optim.Optimizer):
                 m = beta * self.state[x].get("exp_avg", torch.zeros_like(x)) + (1 - beta) * g
                 x -= group["lr"] * m.sign()
                 self.state[x]["exp_avg"] = m
+
+
+class PublishedAdaBelief(torch.optim.Optimizer):
+    """Algorithm 2 of arXiv 2010.07468 line by line, after the decay of its authors' code."""
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-16,
+        weight_decay=0.0,
+        maximize=False,
+    ):
+        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            alpha, (beta1, beta2), eps = group["lr"], group["betas"], group["eps"]
+            for theta in (one for one in group["params"] if one.grad is not None):
+                g, state = -theta.grad if group["maximize"] else theta.grad, self.state[theta]
+                theta *= 1 - alpha * group["weight_decay"]
+                zero = torch.zeros_like(theta)
+                t = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+                m = state["exp_avg"] = beta1 * state.get("exp_avg", zero) + (1 - beta1) * g
+                s = beta2 * state.get("exp_avg_var", zero) + (1 - beta2) * (g - m) ** 2 + eps
+                state["exp_avg_var"] = s
+                m_hat, s_hat = m / (1 - beta1 ** t.item()), s / (1 - beta2 ** t.item())
+                theta -= alpha * m_hat / (s_hat.sqrt() + eps)
+
+
+class PublishedAdan(torch.optim.Optimizer):
+    """Algorithm 1 of arXiv 2208.06677, whose β are 1 - ours, corrected as in its authors' code."""
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.98, 0.92, 0.99),
+        eps=1e-8,
+        weight_decay=0.0,
+        maximize=False,
+    ):
+        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            eta, (beta1, beta2, beta3) = group["lr"], (1 - beta for beta in group["betas"])
+            for theta in (one for one in group["params"] if one.grad is not None):
+                g, state = -theta.grad if group["maximize"] else theta.grad, self.state[theta]
+                zero = torch.zeros_like(theta)
+                k = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+                change = g - state.get("pre_grad", g)
+                m = (1 - beta1) * state.get("exp_avg", zero) + beta1 * g
+                v = (1 - beta2) * state.get("exp_avg_diff", zero) + beta2 * change
+                n = (1 - beta3) * state.get("exp_avg_sq", zero)
+                n += beta3 * (g + (1 - beta2) * change) ** 2
+                state.update(exp_avg=m, exp_avg_diff=v, exp_avg_sq=n, pre_grad=g.clone())
+                m, v, n = (
+                    one / (1 - (1 - beta) ** k.item())
+                    for one, beta in ((m, beta1), (v, beta2), (n, beta3))
+                )
+                eta_k = eta / (n.sqrt() + group["eps"])
+                moved = theta - eta_k * (m + (1 - beta2) * v)
+                theta.copy_(moved / (1 + group["weight_decay"] * eta))
+
+
+class PublishedLAMB(torch.optim.Optimizer):
+    """Algorithm 2 of arXiv 1904.00962 line by line, a tensor as a layer."""
+
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.01, maximize=False
+    ):
+        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            eta, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
+            for x in (one for one in group["params"] if one.grad is not None):
+                g, state = -x.grad if group["maximize"] else x.grad, self.state[x]
+                zero = torch.zeros_like(x)
+                t = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+                m = state["exp_avg"] = beta1 * state.get("exp_avg", zero) + (1 - beta1) * g
+                v = beta2 * state.get("exp_avg_sq", zero) + (1 - beta2) * g**2
+                state["exp_avg_sq"] = v
+                m, v = m / (1 - beta1 ** t.item()), v / (1 - beta2 ** t.item())
+                r = m / (v.sqrt() + group["eps"]) + decay * x
+                phi, length = (x**2).sum().sqrt().item(), (r**2).sum().sqrt().item()
+                x -= eta * (phi / length if phi and length else 1.0) * r
+
+
+class PublishedLARS(torch.optim.Optimizer):
+    """Algorithm 1 of arXiv 1708.03888 line by line, with η in λ, a tensor as a layer."""
+
+    def __init__(
+        self,
+        params,
+        lr=1.0,
+        momentum=0.9,
+        weight_decay=0.0,
+        trust_coefficient=1e-3,
+        maximize=False,
+    ):
+        options = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options | {"trust_coefficient": trust_coefficient})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            gamma, beta = group["lr"], group["weight_decay"]
+            for w in (one for one in group["params"] if one.grad is not None):
+                g, state = -w.grad if group["maximize"] else w.grad, self.state[w]
+                size, slope = (w**2).sum().sqrt().item(), (g**2).sum().sqrt().item()
+                local = group["trust_coefficient"] * size / (slope + beta * size) if slope else 1.0
+                v = group["momentum"] * state.get("momentum_buffer", torch.zeros_like(w))
+                v += gamma * (local if size else 1.0) * (g + beta * w)
+                state["momentum_buffer"] = v
+                w -= v
 
 
 class PreciseNAdam(torch.optim.NAdam):
@@ -243,8 +387,18 @@ WITNESSES = {
     if "foreach" in arguments_of(original)
 }
 # Nobody's class, but the authors' pseudo-code.
-PUBLISHED = {"Lion": PublishedLion, "Signum": PublishedSignum}
+PUBLISHED = {
+    "Lion": PublishedLion,
+    "Signum": PublishedSignum,
+    "AdaBelief": PublishedAdaBelief,
+    "Adan": PublishedAdan,
+    "LAMB": PublishedLAMB,
+    "LARS": PublishedLARS,
+}
 WITNESSES |= PUBLISHED | {"Muon": ExactMuon}
+# The witnesses whose numbers are the class's to the last bit; these compute in another order.
+REORDERED = {"AdaBelief", "Adan", "LAMB", "LARS"}
+EXACT = {name: witness for name, witness in WITNESSES.items() if name not in REORDERED}
 
 # Steps from the parameter 1.0, worked by hand: options, gradients, then what must come out.
 BY_HAND = {
@@ -292,6 +446,48 @@ BY_HAND = {
         {  # dW = 0.6, V = 0.3, W = 0.9. Then dW = -1.58 + 0.18 = -1.4, V = 0.15 - 0.7 < 0.
             "exp_avg": 0.15 - 0.7,
             "param": 1 - 0.1 + 0.1,
+        },
+    ),
+    "AdaBelief": (
+        {"lr": 0.1, "betas": (0.5, 0.75), "eps": 0.01, "weight_decay": 0.2},
+        [0.4, 0.8],
+        {  # V = 0.2, S = 0.25 · 0.2² + 0.01 = 0.02, corrected 0.4 and 0.08.
+            # Then V = 0.1 + 0.4 = 0.5, S = 0.015 + 0.25 · 0.3² + 0.01 = 0.0475.
+            "exp_avg": 0.5,
+            "exp_avg_var": 0.0475,
+            "param": (0.98 - 0.1 * 0.4 / (0.08**0.5 + 0.01)) * 0.98
+            - 0.1 * (0.5 / 0.75) / ((0.0475 / 0.4375) ** 0.5 + 0.01),
+        },
+    ),
+    "Adan": (
+        {"lr": 0.1, "betas": (0.5, 0.75, 0.5), "eps": 0.1, "weight_decay": 2.0},
+        [0.4, -0.4],
+        {  # First no change: V = 0.2, D = 0, S = 0.08, corrected 0.4 and 0.16: the step is 0.08.
+            # Then the change is -0.8: V = 0.1 - 0.2, D = -0.2, S = 0.04 + 0.5 · (0.4 + 0.6)².
+            "exp_avg": -0.1,
+            "exp_avg_diff": -0.2,
+            "exp_avg_sq": 0.54,
+            "pre_grad": -0.4,
+            "param": (0.92 / 1.2 + 0.1 * (0.1 / 0.75 + 0.75 * 0.2 / 0.4375) / (0.72**0.5 + 0.1))
+            / 1.2,
+        },
+    ),
+    "LAMB": (
+        {"lr": 0.1, "betas": (0.5, 0.75), "eps": 0.1, "weight_decay": 0.2},
+        [0.4, -0.1],
+        {  # First Δ = 0.4 / 0.5 + 0.2 = 1 is as long as W = 1: W = 0.9. Then V = 0.05, S = 0.0325,
+            # and a step is as long as a tenth of W, with the sign of Δ, which is 1.
+            "exp_avg": 0.05,
+            "exp_avg_sq": 0.0325,
+            "param": 0.9 - 0.1 * 0.9,
+        },
+    ),
+    "LARS": (
+        {"lr": 0.5, "momentum": 0.5, "weight_decay": 0.2, "trust_coefficient": 0.3},
+        [0.4, 0.0],
+        {  # r = 0.3 · 1 / (0.4 + 0.2) = 0.5, dW = 0.6: V = 0.15, W = 0.85. Then r = 1, dW = 0.17.
+            "momentum_buffer": 0.075 + 0.085,
+            "param": 0.85 - 0.16,
         },
     ),
 }

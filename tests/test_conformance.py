@@ -35,10 +35,14 @@ def describe(name):
     def inputs(device, dtype=None):
         known = [
             given for given in theirs.optim_inputs_func(device, dtype)
-            if given.kwargs.keys() <= arguments
+            if given.kwargs.keys() <= arguments and as_many(given.kwargs)
         ]  # fmt: skip
         rich = [OptimizerInput(None, options, str(options)) for options in cases.RICH[name]]
         return [*known, *rich]
+
+    def as_many(given):
+        # What torch tries is written for two numbers.
+        return "betas" not in given or ours.rates == 2
 
     def errors(device, dtype):
         known = arguments | (ours.fixed.keys() - REFUSED)
@@ -46,6 +50,7 @@ def describe(name):
         return [
             error for error in theirs.optim_error_inputs_func(device, dtype)
             if error.optimizer_error_input.kwargs.keys() <= known
+            and as_many(error.optimizer_error_input.kwargs)
             and "both Tensors" not in error.error_regex
         ]  # fmt: skip
 

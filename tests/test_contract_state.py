@@ -336,7 +336,7 @@ SCHEDULERS = [
 @pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1)], ids=["float", "tensor"])
 def test_lr_schedulers_do_what_they_do_to_the_original(name, scheduler, lr):
     runs, momentum = [], bool(cases.defaults_of(name).keys() & {"betas", "momentum"})
-    for make in filter(None, (partial(exact, name), cases.WITNESSES.get(name))):
+    for make in filter(None, (partial(exact, name), cases.EXACT.get(name))):
         params = weights()
         optimizer = make(params, lr=copy.deepcopy(lr))
         schedule = scheduler(optimizer, momentum)
@@ -366,7 +366,7 @@ def test_a_scheduler_that_sets_a_momentum_is_refused_before_anything_moves(name,
     assert same(params, weights())
     assert not optimizer.state
     runs = []
-    for make in filter(None, (partial(exact, name), cases.WITNESSES.get(name))):
+    for make in filter(None, (partial(exact, name), cases.EXACT.get(name))):
         params = weights()
         optimizer = make(params)
         schedule = scheduler(optimizer, cycle_momentum=False, **options)
@@ -439,7 +439,7 @@ def test_parameters_without_a_gradient_are_left_alone(name):
 @every_optimizer
 def test_a_gradient_counts_whether_or_not_its_parameter_is_frozen_by_now(name):
     runs = []
-    for make in filter(None, (partial(exact, name), cases.WITNESSES.get(name))):
+    for make in filter(None, (partial(exact, name), cases.EXACT.get(name))):
         (param,) = weights((3, 1))
         optimizer = make([param])
         for _ in range(3):

@@ -19,7 +19,7 @@ from docs_ext.figures import address
 from docs_ext.finish import html_check
 from docs_ext.locate import PageError, locate
 from docs_ext.names import module_name, names_on
-from optimizers import OPTIMIZERS
+from optimizers import OPTIMIZERS, rule_of
 from optimizers._options import OPTIONS
 from tools.scaffold import Refused, plan
 
@@ -99,6 +99,17 @@ def test_a_class_documents_each_option_of_its_step(name):
     for missing in sorted((cases.defaults_of(name).keys() | parameters) - documented):
         pytest.fail(f"{where}: say in the class's `Args:` what `{missing}` is, and its range")
     assert f"The options are those of `{entry.optimizer.__name__}`." in inspect.getdoc(entry.step)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_class_names_its_states_in_the_order_of_the_kernel(name):
+    rule, cls = rule_of(name), OPTIMIZERS[name].optimizer
+    order = tuple(code for code in rule.states if code not in cls.numbers)
+    where = locate(ROOT / "optimizers" / f"{module_name(name)}.py", "state_names")
+    assert cls.state_names == order, (
+        f"{where}: write state_names = {order}: the kernel is given the states in the order of "
+        "their rows in optimizers/formula/symbols.py"
+    )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

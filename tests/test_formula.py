@@ -266,19 +266,23 @@ def test_printed_expressions_are_the_expressions_read(tmp_path):
     random, lines = np.random.default_rng(0), []
     values = {"lr": 0.7, "eps": 0.3, "weight_decay": 1.9, "betas": (0.6, 0.8), "clip_exp": 1.2}
 
+    choice = r"\begin{{cases}} {0} & \text{{if }} {1} SIGN 1 \\ {1} & \text{{else}} \end{{cases}}"
+
     def formula(depth):
         if depth == 0:
             leaves = [r"\alpha", r"\epsilon", r"\lambda", r"\beta_1", "W", "dW", "t", "2", "0.9"]
             return random.choice(leaves)
         shapes = [
             "({0} + {1})", "({0} - {1})", r"{0} \cdot {1}", "({0}) ({1})", "({0}) / ({1})",
-            r"\frac{{{0}}}{{{1}}}", r"\sqrt{{|{0}|}}", "({0})^2", r"|{0}|^{{{1}}}", "-{0}",
+            r"\frac{{{0}}}{{{1}}}", r"\sqrt{{|{0}|}}", "({0})^2", r"|{0}|^{{{1}}}", "(-{0})",
             r"\max({0}, {1})", r"\min\{{{0}, {1}\}}", r"\operatorname{{clip}}({0}, -t^c, {1})",
             r"\operatorname{{sign}}({0})", r"\lVert {0} \rVert", "{0} + {1}", "{0} - ({1})",
+            choice.replace("SIGN", ">"), choice.replace("SIGN", r"\leq"),
         ]  # fmt: skip
         shape = random.choice(shapes)
         inner = [formula(depth - 1) for _ in range(2)]
-        if shape.startswith("-") or r"\cdot" in shape or "{0} -" in shape:
+        signed = (r"\cdot", "{0} -", "-{0}", "if")
+        if any(sign in shape for sign in signed):
             inner = [f"({part})" for part in inner]
         return shape.format(*inner)
 

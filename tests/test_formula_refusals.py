@@ -19,7 +19,31 @@ $V_{dw} = \beta_1 V_{dw} + dW$, $W := W - \alpha V_{dw}$
 CASES = [
     # The dialect lacks these.
     (r"+ dW$", r"+ dW⟦'⟧$", "cannot read `'`", "letters, digits"),
-    (r"+ dW$", r"+ dW ⟦<⟧ 1$", "cannot read `<`", "letters, digits"),
+    (r"+ dW$", r"+ dW ⟦<⟧ 1$", "cannot read `<`", "the end of the formula"),
+    (
+        r"+ dW$",
+        r"+ \begin{cases} dW & \text{if } t > 1 ⟦\end{cases}⟧$",
+        r"cannot read `\end{cases}`",
+        r"\\",
+    ),
+    (
+        r"+ dW$",
+        r"+ \begin{cases} dW & \text{if } ⟦\text{otherwise}⟧ \end{cases}$",
+        r"cannot read `\text{otherwise}`",
+        "a symbol, a bracket",
+    ),
+    (
+        r"+ dW$",
+        r"+ \begin{cases} dW & \text{if } t ⟦\\⟧ 1 & \text{otherwise} \end{cases}$",
+        r"cannot read `\\`",
+        "> or <",
+    ),
+    (
+        r"+ dW$",
+        r"+ \begin{cases} dW t ⟦>⟧ 1 \\ 1 & \text{otherwise} \end{cases}$",
+        "cannot read `>`",
+        r"\text{if}",
+    ),
     (r"+ dW$", r"+ dW⟦!⟧$", "cannot read `!`", "letters, digits"),
     (r"+ dW$", r"+ ⟦$⟧", "ends too early", "a number, a symbol"),
     (r"+ dW$", r"+ ⟦)⟧$", "cannot read `)`", "a symbol, a bracket"),
@@ -66,7 +90,7 @@ CASES = [
     (r"+ dW$", r"+ ⟦V_{dW}⟧$", "unknown symbol `V_{dW}`", "V_{dw}"),
     (r"+ dW$", r"+ ⟦\hat{V}_{dw}⟧$", r"unknown symbol `\hat{V}_{dw}`", "V_{dw}"),
     (r"+ dW$", r"+ ⟦V_{dw}^{\text{hat}}⟧$", r"unknown symbol `V_{dw}^{\text{hat}}`", "V_{dw}"),
-    (r"+ dW$", r"+ ⟦\beta_3⟧ dW$", "unknown symbol", r"\beta_1"),
+    (r"+ dW$", r"+ ⟦\beta_4⟧ dW$", "unknown symbol", r"\beta_1"),
     (r"+ dW$", r"+ ⟦\nabla⟧ W$", "unknown symbol", "dW"),
     (r"+ dW$", r"+ dW^⟦\gamma⟧$", "unknown symbol", r"\alpha"),
     (r"+ dW$", r"+ ⟦\varphi⟧ (1 - \alpha)$", r"unknown symbol `\varphi`", r"\alpha"),

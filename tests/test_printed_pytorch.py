@@ -125,7 +125,8 @@ def test_a_bad_option_is_refused_in_the_words_of_the_package(name, bad):
         kind = next(row.kind for row in OPTIONS if row.name == option)
         if kind in ("flag", "other") or (option != "lr" and isinstance(bad, torch.Tensor)):
             continue
-        given = {option: (0.5, bad) if isinstance(value, tuple) else bad}
+        several = (*[0.5] * (len(value) - 1), bad) if isinstance(value, tuple) else bad
+        given = {option: several}
         with pytest.raises(ValueError, match=r".") as ours:
             printed_class(name)(weights(), **given)
         with pytest.raises(ValueError, match=r".") as theirs:

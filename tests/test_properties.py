@@ -18,7 +18,6 @@ bounded = settings(max_examples=60, deadline=None, derandomize=True)
 
 VALUES = {
     "lr": st.floats(0, 0.5),
-    "betas": st.tuples(st.floats(0, 0.999), st.floats(0, 0.9999)),
     "momentum": st.floats(0.01, 0.999),
     "eps": st.floats(1e-12, 1),
     "weight_decay": st.just(0.0) | st.floats(0, 1),
@@ -46,6 +45,8 @@ def values(option, default):
     """Any value of an option in its range; without an entry in VALUES, those of tests/cases.py."""
     if isinstance(default, bool):
         return st.booleans()
+    if option == "betas":
+        return st.tuples(*[st.floats(0, 0.999)] * (len(default) - 1), st.floats(0, 0.9999))
     return VALUES[option] if option in VALUES else st.sampled_from(cases.values(option, default))
 
 

@@ -1,12 +1,15 @@
 """What the page on each line's reason says, and what the pages of the optimizers say with it."""
 
+import json
 import re
 
 import numpy as np
 import pytest
 import torch
 
+from benchmarks import experiment, schedules
 from docs_ext.directives import epsilons, scaled
+from docs_ext.directives import schedules as shown
 from docs_ext.figures import drawings
 from docs_ext.figures.walks import path
 from docs_ext.laboratory.losses import LOSSES, functions
@@ -186,6 +189,37 @@ def test_without_decay_the_first_line_can_be_skipped(name):
     first = rule_of(name).blocks("W", "iteration")[0][1][0]
     assert first.latex == r"dW := dW + \lambda W"
     assert OPTIMIZERS[name].step.__kwdefaults__["weight_decay"] == 0
+
+
+def test_warm_up_rises_and_decay_falls_in_straight_lines():
+    settings = {"steps": 100, "warm_up": 10, "decay": True}
+    shares = [experiment.share_of_rate(settings, step) for step in range(100)]
+    assert shares[:11] == pytest.approx([*np.arange(0.1, 1.01, 0.1), 1])
+    assert shares[10:] == pytest.approx(np.arange(90, 0, -1) / 90)
+    assert {experiment.share_of_rate({"steps": 100}, step) for step in range(100)} == {1}
+
+
+TOY = dict(steps=4, seeds=1, width=16, layers=1, context=8, batch=2)
+
+
+def test_each_way_of_training_is_run_and_differs(tmp_path, monkeypatch):
+    monkeypatch.setattr(schedules, "RATES", dict.fromkeys(schedules.OPTIONS, (0.03,)))
+    path = tmp_path / "result.json"
+    sizes = [f"--{name}={value}" for name, value in TOY.items()]
+    schedules.main([f"--output={path}", "--workers=1", *sizes])
+    result = json.loads(path.read_text(encoding="utf-8"))
+    losses = {(run["optimizer"], run["way"]): run["losses"] for run in result["runs"]}
+    assert set(losses) == {(name, way) for name in schedules.OPTIONS for way in schedules.WAYS}
+    for name in schedules.OPTIONS:
+        assert len({losses[name, way][0] for way in schedules.WAYS}) == len(schedules.WAYS), name
+
+
+def test_what_is_shown_of_schedules_was_run_with_what_stands_in_the_script():
+    result = shown.results()
+    assert result["ways"] == schedules.WAYS
+    assert result["settings"] == json.loads(json.dumps(schedules.SETTINGS))
+    done = {(run["way"], run["optimizer"], run["lr"], run["seed"]) for run in result["runs"]}
+    assert done == set(schedules.runs(schedules.SETTINGS))
 
 
 def blocks(text):

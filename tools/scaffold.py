@@ -1,4 +1,4 @@
-"""`make new NAME=AdaBelief PAGE=adam PARENT=Adam` writes the files of a new optimizer.
+"""`make new NAME=AdaBound PAGE=adam PARENT=Adam` writes the files of a new optimizer.
 
 The module starts as a copy of the parent's without its formula, and the tests then say, file by
 file and line by line, what is still missing.
@@ -195,7 +195,7 @@ def with_page(page: str, root: Path) -> str:
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 3 or not all(arguments):
-        print("usage: make new NAME=AdaBelief PAGE=adam PARENT=Adam", file=sys.stderr)
+        print("usage: make new NAME=AdaBound PAGE=adam PARENT=Adam", file=sys.stderr)
         return 2
     try:
         files = plan(*arguments)

@@ -41,7 +41,7 @@ def default(name: str) -> float:
 
 
 def place(name: str) -> str:
-    r"""Return the root, maximum or sum in which ε stands, as the formula has it.
+    r"""Return the root, maximum or sum in which ε stands, as the formula has it, or its whole line.
 
     Example:
         >>> print(place("Adam"), place("ADOPT"), place("Adadelta"), sep="\n")
@@ -50,9 +50,9 @@ def place(name: str) -> str:
         \sqrt{S_{dw} + \epsilon}
     """
     line = next(line.latex for line in rule_of(name).statements if r"\epsilon" in line.latex)
-    found = [re.search(pattern, line) for pattern in PLACES]
+    found = [match[0] for pattern in PLACES if (match := re.search(pattern, line))]
     # A bar would end a table's cell.
-    return re.sub(r"\|(.+?)\|", r"\\lvert \1 \\rvert", next(match[0] for match in found if match))
+    return re.sub(r"\|(.+?)\|", r"\\lvert \1 \\rvert", [*found, line][0])
 
 
 # The narrower first: Adadelta's roots hold a sum each, and the last is the divisor.
@@ -99,9 +99,10 @@ def halving(name: str) -> str:
 
 def last_step(step, grad: np.ndarray, steps: int) -> np.ndarray:
     """Return the last of some steps along one gradient, without decay."""
+    options = {"weight_decay": 0.0} if "weight_decay" in step.__kwdefaults__ else {}
     weights, state = np.zeros_like(grad), {}
     for _ in range(steps):
-        before, (weights, state) = weights, step(weights, grad, state, weight_decay=0.0)
+        before, (weights, state) = weights, step(weights, grad, state, **options)
     return weights - before
 
 

@@ -232,10 +232,7 @@ def growth(optimizer: str) -> str:
         >>> growth("Momentum")
         '10'
     """
-    weight, state = np.zeros(1), {}
-    for _ in range(1000):
-        before, (weight, state) = weight, OPTIMIZERS[optimizer].step(weight, -np.ones(1), state)
-    return f"{(weight - before).item() / float(default(optimizer, 'lr')):.3g}"
+    return constant_step(optimizer, "1000")
 
 
 def first_step(optimizer: str) -> str:
@@ -248,6 +245,19 @@ def first_step(optimizer: str) -> str:
     step = OPTIMIZERS[optimizer].step
     weight, _ = step(np.zeros(1), -np.ones(1), {}, lr=1.0)
     return f"{weight.item():.3g}"
+
+
+def constant_step(optimizer: str, iteration: str) -> str:
+    """How many times α a rule's step is in an iteration, if the gradient is 1 from the start.
+
+    Example:
+        >>> constant_step("AdaBelief", "10"), constant_step("Adam", "10")
+        ('1.64', '1')
+    """
+    weight, state = np.zeros(1), {}
+    for _ in range(int(iteration)):
+        before, (weight, state) = weight, OPTIMIZERS[optimizer].step(weight, -np.ones(1), state)
+    return f"{(weight - before).item() / float(default(optimizer, 'lr')):.3g}"
 
 
 def lr_ratio(optimizer: str, other: str) -> str:
@@ -521,6 +531,49 @@ def set_up(what: str) -> str:
     return f"{found[what]:,}"
 
 
+def printed(snippet: str, word: str, place: str) -> str:
+    """A number that a snippet prints: in the first line that has a word, the first, second, ….
+
+    Example:
+        >>> printed("decay_groups", "0.1", "2")
+        '576'
+    """
+    lines = (ROOT / "snippets" / f"{snippet}.out").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if word in re.findall(r"[\w.]+", line))
+    numbers = re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?%?(?!\w)", line)
+    return numbers[int(place) - 1]
+
+
+def experiment_lowest(lr: str = "") -> str:
+    """Which optimizer's runs of the small transformer end lowest in the median, at a learning rate.
+
+    Without one, each at its best.
+
+    Example:
+        >>> experiment_lowest("0.003"), experiment_lowest("0.01")
+        ('ADOPT', 'Adam')
+    """
+    ends: dict[tuple[str, float], list[float]] = {}
+    for run in json.loads((ROOT / "benchmarks" / "experiment.json").read_text("utf-8"))["runs"]:
+        if not lr or run["lr"] == float(lr):
+            end = np.inf if run["losses"][-1] is None else run["losses"][-1]
+            ends.setdefault((run["optimizer"], run["lr"]), []).append(end)
+    name, _ = min(ends, key=lambda key: np.median(ends[key]))
+    return name
+
+
+def short_run(beta2: str, lr: str) -> str:
+    """The loss in which ADOPT's runs of the small transformer end, in the median of the seeds.
+
+    Example:
+        >>> short_run("0.99", "0.01"), short_run("0.9999", "0.01")
+        ('1.935', '2.008')
+    """
+    runs = json.loads((ROOT / "benchmarks" / "short_runs.json").read_text(encoding="utf-8"))["runs"]
+    named = [run for run in runs if run["optimizer"] == f"ADOPT, {beta2}"]
+    return f"{np.median([run['losses'][-1] for run in named if run['lr'] == float(lr)]):.3f}"
+
+
 def compared_on() -> str:
     """The day on which `make agreement` ran the optimizers of other libraries."""
     return agreement.results()["date"]
@@ -549,6 +602,7 @@ VALUES = {
         lr_ratio,
         first_step,
         growth,
+        constant_step,
         adam_lone_step,
         adam_longest_step,
         adamax_longest_step,
@@ -587,6 +641,9 @@ VALUES = {
         letters,
         scaled_pages,
         set_up,
+        printed,
+        experiment_lowest,
+        short_run,
         compared_on,
         count,
     )

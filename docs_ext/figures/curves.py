@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from optimizers import OPTIMIZERS, adam_step
 
+from ..directives import schedules
 from ..laboratory.losses import LOSSES, functions
 from . import labels
 from .svg import COLOURS, INK
@@ -229,4 +230,29 @@ def rare(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     for name, line in zip(names, axes.lines, strict=True):
         line.set(color=COLOURS[name], linewidth=2)
     labels.at_ends(axes, {n: ((marks[-1], v[-1]), COLOURS[n]) for n, v in values.items()})
+    return figure, table
+
+
+def trained(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
+    """Draw what a small transformer ends with, over the learning rate, for each way of training.
+
+    Args:
+        names: one optimizer, as `benchmarks.schedules` ran it.
+        options: nothing.
+    """
+    (name,) = names
+    rates = np.array(schedules.rates(name))
+    values = {
+        way: np.array([np.median(schedules.ends(name, way, lr)) for lr in rates])
+        for way in schedules.results()["ways"]
+    }
+    figure, axes, table = over("loss at the end", values, rates, rates, "learning rate")
+    axes.set_xticks(rates)
+    axes.set_xticks([], minor=True)
+    ends = {}
+    for (way, curve), line in zip(values.items(), axes.lines, strict=True):
+        colour = COLOURS[name] if way == "all three" else INK
+        line.set(color=colour, marker="o", markersize=3)
+        ends[way] = ((rates[-1], curve[-1]), colour)
+    labels.at_ends(axes, ends)
     return figure, table

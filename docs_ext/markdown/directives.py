@@ -19,6 +19,7 @@ from ..directives import (
     mutants,
     references,
     scaled,
+    schedules,
     symbols,
     worked_numbers,
 )
@@ -47,6 +48,7 @@ DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "references": references.references,
     "scale": growth.scale,
     "scaled-losses": scaled.scaled_losses,
+    "schedules": schedules.schedules,
     "symbols": symbols.symbols,
     "worked-numbers": worked_numbers.worked_numbers,
 }

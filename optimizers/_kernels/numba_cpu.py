@@ -96,6 +96,11 @@ def clip(x, low, high):
 
 
 @njit(**MATH)
+def choose(condition, x, y):
+    return x if condition else y
+
+
+@njit(**MATH)
 def square(x):
     return x * x
 

@@ -51,6 +51,11 @@ def sign(x):
 
 
 @triton.jit
+def choose(condition, x, y):
+    return tl.where(condition, x, y)
+
+
+@triton.jit
 def square(x):
     return x * x
 

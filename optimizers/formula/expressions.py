@@ -26,6 +26,39 @@ class clip(sympy.Function):
     """clip(x, low, high): x, but at least low and at most high."""
 
 
+class cases(sympy.Function):
+    """cases(condition, value, …, otherwise): the first value whose condition holds."""
+
+
+class greater(sympy.Function):
+    """greater(x, y): x > y."""
+
+
+class less(sympy.Function):
+    """less(x, y): x < y."""
+
+
+class at_least(sympy.Function):
+    """at_least(x, y): x ≥ y."""
+
+
+class at_most(sympy.Function):
+    """at_most(x, y): x ≤ y."""
+
+
+# The sign of each comparison, in code and in LaTeX.
+COMPARISONS = {
+    greater: (">", ">"),
+    less: ("<", "<"),
+    at_least: (">=", r"\geq"),
+    at_most: ("<=", r"\leq"),
+}
+SPELLINGS = {
+    **{">": greater, r"\gt": greater, "<": less, r"\lt": less},
+    **{r"\geq": at_least, r"\ge": at_least, r"\leq": at_most, r"\le": at_most},
+}
+
+
 class Occurrence(NamedTuple):
     """A symbol where it stands: its LaTeX without index of time, the index, its place in the text."""
 
@@ -62,6 +95,10 @@ TERMINALS = {
     "RCURLY": "\\}",
     "ABS_CLOSE": "closing |",
     "NORM_CLOSE": "closing \\rVert",
+    "IF": "\\text{if}",
+    "OTHERWISE": "\\text{otherwise}",
+    "COMPARE": "> or <, \\geq or \\leq",
+    "CASES_CLOSE": "\\end{cases}",
     "CARET": "^",
     "SUB": "_",
     "$END": "the end of the formula",
@@ -81,7 +118,11 @@ IMPLIED = {
 OPENS_OPERAND = {
     "ASSIGN", "TIMES", "PLUS", "MINUS", "SLASH", "COMMA", "SEMICOLON", "NEWLINE", "LPAR", "LSQB",
     "LBRACE", "LCURLY", "ABS_OPEN", "NORM_OPEN", "CARET", "MAX", "MIN", "CLIP", "SIGN",
+    "CASES_OPEN", "IF", "COMPARE",
 }  # fmt: skip
+
+
+CLOSES = ("RPAR", "RSQB", "RBRACE", "RCURLY", "CASES_CLOSE")
 
 
 class Bars:
@@ -99,11 +140,11 @@ class Bars:
                 token = Token.new_borrow_pos(
                     f"{name}_{'CLOSE' if closes else 'OPEN'}", token, token
                 )
-            if token.type in ("LPAR", "LSQB", "LBRACE", "LCURLY"):
+            if token.type in ("LPAR", "LSQB", "LBRACE", "LCURLY", "CASES_OPEN"):
                 opened.append(token.type)
             elif token.type in ("ABS_OPEN", "NORM_OPEN"):
                 opened.append(token.type[: -len("_OPEN")])
-            elif token.type in ("RPAR", "RSQB", "RBRACE", "RCURLY", "ABS_CLOSE", "NORM_CLOSE"):
+            elif token.type in (*CLOSES, "ABS_CLOSE", "NORM_CLOSE"):
                 del opened[-1:]
             last = token.type
             yield token
@@ -277,6 +318,8 @@ class Builder:
             return sympy.Float(digits) if "." in digits else sympy.Integer(digits)
         if node.data == "power":
             return self.power(node)
+        if node.data == "cases":
+            return self.cases(node)
         if node.data == "unclear":
             message = "after a/b, is this above or below the line?"
             raise self.error(message, node, r"\frac{}{}, or brackets: a/(b c), (a/b) c")
@@ -298,6 +341,20 @@ class Builder:
             if node.data == "juxtapose" and NUMBER not in shapes:
                 return matmul(*parts)
         return BUILD[node.data](*parts)
+
+    def cases(self, node):
+        """The value that depends on conditions, each of which compares two values."""
+        *branches, otherwise = subtrees(node)
+        parts = []
+        for branch in branches:
+            value, left, right = map(self.build, subtrees(branch))
+            [sign] = (one for one in branch.children if getattr(one, "type", "") == "COMPARE")
+            parts += [SPELLINGS[str(sign)](left, right), value]
+        parts.append(self.build(otherwise))
+        shapes = [self.shape(part) for part in parts]
+        if any(map(is_matrix, shapes)):
+            self.check(node, shapes)
+        return cases(*parts)
 
     def check(self, node, shapes, sign=""):
         """Refuse, at a node, an operation that matrices do not have."""

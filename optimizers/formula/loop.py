@@ -11,8 +11,8 @@ from typing import NamedTuple
 import sympy
 from sympy.printing.pycode import PythonCodePrinter
 
-from .expressions import clip, divides
-from .printers import PYTHON, SETTINGS, Python, any_array, indent, named, occurs
+from .expressions import COMPARISONS, cases, clip, divides
+from .printers import PYTHON, SETTINGS, Python, any_array, branches, indent, named, occurs
 from .rule import Rule
 
 
@@ -44,7 +44,7 @@ class Loop(NamedTuple):
     helpers: list[str]
 
 
-HELPERS = ("absolute", "clip", "maximum", "minimum", "power", "sign", "sqrt", "square")
+HELPERS = ("absolute", "choose", "clip", "maximum", "minimum", "power", "sign", "sqrt", "square")
 
 
 class Elements(PythonCodePrinter):
@@ -157,10 +157,23 @@ class Elements(PythonCodePrinter):
     def _print_clip(self, call):
         return self._print_call("clip", call)
 
+    def _print_cases(self, call):
+        found, otherwise = branches(call)
+        code = self.elements(otherwise)
+        for condition, value in reversed(found):
+            if any_array(self.rule, condition):
+                left, right = map(self.elements, condition.args)
+                holds = f"{left} {COMPARISONS[condition.func][0]} {right}"
+            else:
+                holds = f"{self.elements(condition)} > 0"  # True is 1
+            code = f"choose({holds}, {self.elements(value)}, {code})"
+        return code
+
 
 # Operations on one element at a time.
 ELEMENTWISE = {
     *(sympy.Add, sympy.Mul, sympy.Pow, sympy.Max, sympy.Min, sympy.Abs, sympy.sign, clip),
+    *(cases, *COMPARISONS),
     *(sympy.Symbol, sympy.Integer, sympy.Rational, sympy.Float),
 }
 
@@ -221,7 +234,7 @@ def loop_of(rule: Rule, variable: str | None = None, reserved: Iterable[str] = (
                 where = f"{statement.path}:{statement.line}"
                 raise NoKernel(
                     f"{where}: {name} takes more than one element; accepted in a kernel: +, -, "
-                    r"products, quotients, powers, \max, \min, |·|, clip and sign"
+                    r"products, quotients, powers, \max, \min, |·|, clip, sign and cases"
                 )
         target = rule.symbols[statement.target]
         if target.of:

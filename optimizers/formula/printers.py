@@ -14,6 +14,9 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
+from .expressions import COMPARISONS
+from .matrices import NUMBER, shape_of
+
 if TYPE_CHECKING:
     from .rule import Line, Rule
 
@@ -58,7 +61,23 @@ def may_be_none(rule, exponent):
     return exponent.is_Symbol and rule.symbols[exponent.name].kind == "hyper-parameter"
 
 
-class Python(PythonCodePrinter):
+def branches(call):
+    """The conditions of cases with their values, and the value where none holds."""
+    *parts, otherwise = call.args
+    return list(zip(parts[::2], parts[1::2], strict=True)), otherwise
+
+
+class Comparisons:
+    """Prints comparisons as Python and JavaScript have them."""
+
+    def _print_comparison(self, call):
+        left, right = map(self._print, call.args)  # type: ignore[attr-defined]
+        return f"{left} {COMPARISONS[call.func][0]} {right}"
+
+    _print_greater = _print_less = _print_at_least = _print_at_most = _print_comparison
+
+
+class Python(Comparisons, PythonCodePrinter):
     """Expressions as NumPy code."""
 
     def __init__(self, rule):
@@ -97,6 +116,17 @@ class Python(PythonCodePrinter):
     def _print_clip(self, call):
         return self._print_call("np.clip", call)
 
+    def _print_cases(self, call):
+        found, otherwise = branches(call)
+        code = self._print(otherwise)
+        for condition, value in reversed(found):
+            parts = self._print(condition), self._print(value), code
+            if shape_of(condition, self.rule.symbols, {}) == NUMBER:
+                code = "({1} if {0} else {2})".format(*parts)
+            else:
+                code = "np.where({}, {}, {})".format(*parts)
+        return code
+
     def _print_norm(self, call):
         return f"np.linalg.norm(np.ravel({self._print(call.args[0])}))"
 
@@ -110,7 +140,7 @@ class Python(PythonCodePrinter):
         return self._print_call("np.transpose", call)
 
 
-class JavaScript(JavascriptCodePrinter):
+class JavaScript(Comparisons, JavascriptCodePrinter):
     """Expressions as JavaScript over numbers; norms and products of matrices go before them."""
 
     def __init__(self, rule):
@@ -142,6 +172,13 @@ class JavaScript(JavascriptCodePrinter):
 
     def _print_sign(self, call):
         return f"Math.sign({self._print(call.args[0])})"
+
+    def _print_cases(self, call):
+        found, otherwise = branches(call)
+        code = self._print(otherwise)
+        for condition, value in reversed(found):
+            code = f"({self._print(condition)} ? {self._print(value)} : {code})"
+        return code
 
     def _print_norm(self, call):
         return self._hoist("norm", call)
@@ -191,6 +228,21 @@ class Numbers(LatexPrinter):
 
     def _print_frobenius(self, call):
         return self._print_norm(call) + "_F"
+
+    def _print_comparison(self, call):
+        left, right = map(self._print, call.args)
+        return f"{left} {COMPARISONS[call.func][1]} {right}"
+
+    _print_greater = _print_less = _print_at_least = _print_at_most = _print_comparison
+
+    def _print_cases(self, call):
+        found, otherwise = branches(call)
+        rows = [
+            rf"{self._print(value)} & \text{{if }} {self._print(condition)}"
+            for condition, value in found
+        ]
+        rows.append(rf"{self._print(otherwise)} & \text{{otherwise}}")
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
     def _print_matmul(self, call):
         parts = [self.parenthesize(part, PRECEDENCE["Mul"], strict=True) for part in call.args]

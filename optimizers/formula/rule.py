@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 
 from . import printers
-from .expressions import clip, divides
+from .expressions import at_least, at_most, cases, clip, divides, greater, less
 from .matrices import frobenius, matmul, norm, transpose
 from .symbols import Symbol
 
@@ -423,7 +423,22 @@ OPERATIONS = {
     frobenius: np.linalg.norm,
     matmul: np.matmul,
     transpose: np.transpose,
+    greater: operator.gt,
+    less: operator.lt,
+    at_least: operator.ge,
+    at_most: operator.le,
 }
+
+
+def chosen(parts, values):
+    """The value of the first part whose condition holds; of a number no other is computed."""
+    if len(parts) == 1:
+        return evaluate(parts[0], values)
+    condition, value, *rest = parts
+    holds = evaluate(condition, values)
+    if np.ndim(holds) == 0:
+        return evaluate(value, values) if holds else chosen(rest, values)
+    return np.where(holds, evaluate(value, values), chosen(rest, values))
 
 
 def evaluate(expression, values):
@@ -457,4 +472,6 @@ def evaluate(expression, values):
             else:
                 result = result * evaluate(factor, values)
         return result
+    if isinstance(expression, cases):
+        return chosen(expression.args, values)
     return OPERATIONS[expression.func](*(evaluate(part, values) for part in expression.args))

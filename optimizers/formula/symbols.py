@@ -6,7 +6,7 @@ A symbol may have several rows: what it is called, and what it is, depends on th
 Example:
     >>> symbol = next(row for row in SYMBOLS if row.latex == r"\beta_2")
     >>> symbol.code, symbol.kind, symbol.meaning
-    ('betas[1]', 'hyper-parameter', 'decay rate of the second moment')
+    ('betas[1]', 'hyper-parameter', 'decay rate of the second average, mostly that of the second moment')
 """
 
 from collections.abc import Iterable
@@ -65,12 +65,18 @@ SYMBOLS = (
     Symbol("S_{db}", "square_avg", "state", "moving average of the squared gradients of the bias", "میانگین متحرک مربع گرادیان‌های بایاس", "b"),
     Symbol("S_{dw}", "sum", "state", "sum of all squared gradients of the weights so far", "مجموع مربع همهٔ گرادیان‌های وزن‌ها تا اینجا", "W"),
     Symbol("S_{db}", "sum", "state", "sum of all squared gradients of the bias so far", "مجموع مربع همهٔ گرادیان‌های بایاس تا اینجا", "b"),
+    Symbol("S_{dw}", "exp_avg_var", "state", "moving average of the squared distances of the gradients of the weights from their average", "میانگین متحرک مربع فاصلهٔ گرادیان‌های وزن‌ها از میانگینشان", "W"),
+    Symbol("S_{db}", "exp_avg_var", "state", "moving average of the squared distances of the gradients of the bias from their average", "میانگین متحرک مربع فاصلهٔ گرادیان‌های بایاس از میانگینشان", "b"),
     Symbol(r"S_{dw}^{\text{max}}", "max_exp_avg_sq", "state", "largest value so far of the second moment of the weights", "بزرگ‌ترین مقدار گشتاور دوم وزن‌ها تا اینجا", "W"),
     Symbol(r"S_{db}^{\text{max}}", "max_exp_avg_sq", "state", "largest value so far of the second moment of the bias", "بزرگ‌ترین مقدار گشتاور دوم بایاس تا اینجا", "b"),
     Symbol("U_{dw}", "acc_delta", "state", "moving average of the squared steps of the weights", "میانگین متحرک مربع گام‌های وزن‌ها", "W"),
     Symbol("U_{db}", "acc_delta", "state", "moving average of the squared steps of the bias", "میانگین متحرک مربع گام‌های بایاس", "b"),
     Symbol("U_{dw}", "exp_inf", "state", "size of the largest gradient of the weights, older ones weaker", "اندازهٔ بزرگ‌ترین گرادیان وزن‌ها؛ هرچه قدیمی‌تر، کم‌اثرتر", "W"),
     Symbol("U_{db}", "exp_inf", "state", "size of the largest gradient of the bias, older ones weaker", "اندازهٔ بزرگ‌ترین گرادیان بایاس؛ هرچه قدیمی‌تر، کم‌اثرتر", "b"),
+    Symbol("D_{dw}", "exp_avg_diff", "state", "moving average of the changes of the gradients of the weights", "میانگین متحرک تغییر گرادیان‌های وزن‌ها", "W"),
+    Symbol("D_{db}", "exp_avg_diff", "state", "moving average of the changes of the gradients of the bias", "میانگین متحرک تغییر گرادیان‌های بایاس", "b"),
+    Symbol("G_{dw}", "pre_grad", "state", "gradient of the weights in the last iteration", "گرادیان وزن‌ها در تکرار پیشین", "W"),
+    Symbol("G_{db}", "pre_grad", "state", "gradient of the bias in the last iteration", "گرادیان بایاس در تکرار پیشین", "b"),
     Symbol(r"\mu^{\text{now}}", "mu", "intermediate", "share of momentum in this iteration", "سهم تکانه در این تکرار"),
     Symbol(r"\mu^{\text{next}}", "mu_next", "intermediate", "share of momentum in the next iteration", "سهم تکانه در تکرار بعدی"),
     Symbol(r"\rho_{\infty}", "rho_inf", "intermediate", "how many gradients the second moment averages in the long run, 5 if fewer", "تعداد گرادیان‌هایی که گشتاور دوم در درازمدت از آن‌ها میانگین می‌گیرد؛ اگر کمتر باشد ۵"),
@@ -81,10 +87,18 @@ SYMBOLS = (
     Symbol(r"V_{db}^{\text{corrected}}", "exp_avg_corrected", "intermediate", "first moment of the bias, corrected for its start at zero", "گشتاور اول بایاس پس از تصحیح اثر شروع از صفر", "b"),
     Symbol(r"S_{dw}^{\text{corrected}}", "exp_avg_sq_corrected", "intermediate", "second moment of the weights, corrected for its start at zero", "گشتاور دوم وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
     Symbol(r"S_{db}^{\text{corrected}}", "exp_avg_sq_corrected", "intermediate", "second moment of the bias, corrected for its start at zero", "گشتاور دوم بایاس پس از تصحیح اثر شروع از صفر", "b"),
+    Symbol(r"S_{dw}^{\text{corrected}}", "exp_avg_var_corrected", "intermediate", "average of the squared distances for the weights, corrected for its start at zero", "میانگین مربع فاصله‌ها برای وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
+    Symbol(r"S_{db}^{\text{corrected}}", "exp_avg_var_corrected", "intermediate", "average of the squared distances for the bias, corrected for its start at zero", "میانگین مربع فاصله‌ها برای بایاس پس از تصحیح اثر شروع از صفر", "b"),
+    Symbol(r"D_{dw}^{\text{corrected}}", "exp_avg_diff_corrected", "intermediate", "average change of the gradients of the weights, corrected for its start at zero", "میانگین تغییر گرادیان‌های وزن‌ها پس از تصحیح اثر شروع از صفر", "W"),
+    Symbol(r"D_{db}^{\text{corrected}}", "exp_avg_diff_corrected", "intermediate", "average change of the gradients of the bias, corrected for its start at zero", "میانگین تغییر گرادیان‌های بایاس پس از تصحیح اثر شروع از صفر", "b"),
     Symbol(r"dW^{\text{clipped}}", "normed_grad", "intermediate", "gradient of the weights, normalized and clipped", "گرادیان وزن‌ها پس از نرمال‌سازی و برش", "W"),
     Symbol(r"db^{\text{clipped}}", "normed_grad", "intermediate", "gradient of the bias, normalized and clipped", "گرادیان بایاس پس از نرمال‌سازی و برش", "b"),
     Symbol(r"\Delta_{dw}", "delta", "intermediate", "step of the weights, before the learning rate", "گام وزن‌ها پیش از ضرب در نرخ یادگیری", "W"),
     Symbol(r"\Delta_{db}", "delta", "intermediate", "step of the bias, before the learning rate", "گام بایاس پیش از ضرب در نرخ یادگیری", "b"),
+    Symbol(r"\Delta_{dw}", "grad_diff", "intermediate", "change of the gradient of the weights since the last iteration", "تغییر گرادیان وزن‌ها از تکرار پیشین تا اینجا", "W"),
+    Symbol(r"\Delta_{db}", "grad_diff", "intermediate", "change of the gradient of the bias since the last iteration", "تغییر گرادیان بایاس از تکرار پیشین تا اینجا", "b"),
+    Symbol("r_{dw}", "trust_ratio", "intermediate", "trust ratio of the weights: length of the weights by length of the step or the gradient", "نسبت اعتماد وزن‌ها: طول وزن‌ها تقسیم بر طول گام یا گرادیان", "W"),
+    Symbol("r_{db}", "trust_ratio", "intermediate", "trust ratio of the bias: length of the bias by length of the step or the gradient", "نسبت اعتماد بایاس: طول بایاس تقسیم بر طول گام یا گرادیان", "b"),
     Symbol(r"V_{dw}^{\text{ahead}}", "ahead", "intermediate", "first moment of the weights one iteration ahead, corrected", "گشتاور اول وزن‌ها یک تکرار جلوتر، پس از تصحیح", "W"),
     Symbol(r"V_{db}^{\text{ahead}}", "ahead", "intermediate", "first moment of the bias one iteration ahead, corrected", "گشتاور اول بایاس یک تکرار جلوتر، پس از تصحیح", "b"),
     Symbol("X", "update", "matrix", "direction of the step, a matrix of the shape of the weights", "جهت گام؛ ماتریسی هم‌شکل وزن‌ها", "W"),
@@ -97,12 +111,14 @@ SYMBOLS = (
     Symbol("U", "acc_delta", "group", "averages of the squared steps, of the weights and of the bias", "میانگین‌های مربع گام‌ها برای وزن‌ها و بایاس"),
     Symbol(r"\alpha", "lr", "hyper-parameter", "learning rate", "نرخ یادگیری"),
     Symbol(r"\beta_1", "betas[0]", "hyper-parameter", "decay rate of the first moment", "ضریب فراموشی گشتاور اول"),
-    Symbol(r"\beta_2", "betas[1]", "hyper-parameter", "decay rate of the second moment", "ضریب فراموشی گشتاور دوم"),
+    Symbol(r"\beta_2", "betas[1]", "hyper-parameter", "decay rate of the second average, mostly that of the second moment", "ضریب فراموشی میانگین دوم که معمولاً گشتاور دوم است"),
+    Symbol(r"\beta_3", "betas[2]", "hyper-parameter", "decay rate of the third average", "ضریب فراموشی میانگین سوم"),
     Symbol(r"\beta_2", "alpha", "hyper-parameter", "decay rate of the average of squared gradients", "ضریب فراموشی میانگین مربع گرادیان‌ها"),
     Symbol(r"\beta_2", "rho", "hyper-parameter", "decay rate of both averages, of squared gradients and of squared steps", "ضریب فراموشی هر دو میانگین: مربع گرادیان‌ها و مربع گام‌ها"),
     Symbol(r"\mu", "momentum", "hyper-parameter", "share of the momentum that is kept in each iteration", "سهمی از تکانه که در هر تکرار نگه داشته می‌شود"),
     Symbol(r"\epsilon", "eps", "hyper-parameter", "small number that keeps a divisor away from zero", "عددی کوچک که نمی‌گذارد مخرج صفر شود"),
     Symbol(r"\lambda", "weight_decay", "hyper-parameter", "strength of weight decay", "شدت کاهش وزن (weight decay)"),
+    Symbol(r"\eta", "trust_coefficient", "hyper-parameter", "share of the weights' length that a step may have", "سهمی از طول وزن‌ها که طول گام می‌تواند باشد"),
     Symbol(r"\delta", "decouple", "hyper-parameter", "1 if weight decay is decoupled from the gradient, else 0", "اگر کاهش وزن از گرادیان جدا باشد ۱، وگرنه ۰"),
     Symbol(r"\psi", "momentum_decay", "hyper-parameter", "how fast the share of momentum grows to its full size", "سرعت رسیدن سهم تکانه به اندازهٔ کامل خود"),
     Symbol("c", "clip_exp", "hyper-parameter", "exponent of the bound of clipping, which is t to this power", "توان کران برش؛ کران برابر t به توان این عدد است"),

@@ -111,7 +111,7 @@ def options(rule: Rule, said: About) -> list[PrintedOption]:
         symbol = ", ".join(unicode_of(row.latex) for row in rows)
         kind = option.kind if option else "number"
         length = len(default) if isinstance(default, tuple) else max(used, default=-1) + 1
-        length = 2 if kind == "rates" else length
+        length = max(length, 2) if kind == "rates" else length
         found.append(
             PrintedOption(
                 name=name,

@@ -20,9 +20,9 @@ TOLERANCE = 1e-10
 ACCEPTED = "accepted: torch.optim.Adam, optax:adam, keras:Adam, mlx:Adam, or mine.py:Mine for a class in a file"
 # Where the optimizers of a framework stand, if not in its first module.
 MODULES = {"keras": "keras.optimizers", "mlx": "mlx.optimizers"}
-RATES = (0.8, 0.95)
+RATES = (0.8, 0.95, 0.9)
 # Values with which differences show, where both take the option: ε at its default hides its place.
-TELLING = {"lr": 0.01, "eps": 1e-3, "weight_decay": 0.1, "betas": RATES, "momentum": 0.8}
+TELLING = {"lr": 0.01, "eps": 1e-3, "weight_decay": 0.1, "momentum": 0.8}
 # MLX keeps the learning rate in float32, which holds this one.
 HELD = {"lr": 2**-6}
 # What the frameworks call the options.
@@ -31,6 +31,7 @@ KEYWORDS = {
     "eps": ("eps", "epsilon"),
     "betas[0]": ("b1", "beta1", "beta_1"),
     "betas[1]": ("b2", "beta2", "beta_2"),
+    "betas[2]": ("b3", "beta3", "beta_3"),
     "alpha": ("alpha", "decay", "rho"),
     "momentum": ("momentum", "decay", "beta"),
 }
@@ -141,15 +142,17 @@ def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], d
     def keyword(name):
         return next((keyword for keyword in KEYWORDS.get(name, (name,)) if keyword in known), None)
 
+    rates = RATES[: max(2, *(place + 1 for place in rates_read(rule)))]
+    telling = {**telling, "betas": rates}
     for name in rule.hyperparameters:
-        pair = [keyword(f"{name}[{place}]") for place in range(2)] if name == "betas" else []
+        several = [keyword(f"{name}[{place}]") for place in range(len(rates))]
         if name in known or keyword(name):
             own = name if name in known else keyword(name)
             value = telling.get(name, rule.defaults.get(name, known[own].default))
             given[own] = hyper[name] = value
-        elif all(pair) and pair:
-            hyper[name] = RATES
-            given.update(zip(pair, RATES, strict=True))
+        elif name == "betas" and all(several):
+            hyper[name] = rates
+            given.update(zip(several, rates, strict=True))
         elif name in ("weight_decay", "decouple"):
             hyper[name] = 0.0  # it has none
         elif name in rule.defaults:
@@ -161,6 +164,12 @@ def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], d
         if hyper[name] is inspect.Parameter.empty:
             raise ValueError(f"{make.__name__}: {name!r} has no default; accepted: one that has")
     return given, hyper
+
+
+def rates_read(rule: Rule) -> list[int]:
+    """The places of the numbers of `betas` that a rule reads."""
+    codes = [row.code for row in rule.symbols.values()]
+    return [int(code[len("betas[") : -1]) for code in codes if code.startswith("betas[")]
 
 
 def run_torch(make, given, start, grads):

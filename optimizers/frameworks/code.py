@@ -18,8 +18,9 @@ from pathlib import Path
 
 import sympy
 
-from ..formula.expressions import divides
+from ..formula.expressions import COMPARISONS, cases, divides
 from ..formula.matrices import matmul, norm, transpose
+from ..formula.printers import branches
 
 WIDTH = 100
 # How tightly code binds: what binds looser than its surroundings needs brackets.
@@ -40,7 +41,7 @@ class Code:
         rule: the rule that they are from.
         name: gives the name in the code of a row of the rule's symbols.
         functions: the framework's functions by SymPy's: `sqrt`, `Max`, `Min`, `Abs`, `sign`, `clip`,
-            `norm`, `transpose`.
+            `norm`, `transpose`, `where`.
         plain: the rows of what is a plain number of Python in the framework.
     """
 
@@ -74,7 +75,22 @@ class Code:
                 self(part, PRODUCT + (place > 0)) for place, part in enumerate(expression.args)
             ]
             return " @ ".join(parts), PRODUCT
+        if isinstance(expression, cases):
+            return self.choice(expression)
         return self.call(expression), ATOM
+
+    def choice(self, expression):
+        """The code of cases, and how tightly it binds."""
+        found, otherwise = branches(expression)
+        code, level = self(otherwise, SUM - 1), ATOM
+        for condition, value in reversed(found):
+            left, right = map(self, condition.args)
+            holds, value = f"{left} {COMPARISONS[condition.func][0]} {right}", self(value)
+            if self.is_plain(condition):
+                code, level = f"{value} if {holds} else {code}", SUM - 1
+            else:
+                code, level = f"{self.functions['where']}({holds}, {value}, {code})", ATOM
+        return code, level
 
     def sum(self, parts):
         """A sum; a part with a minus is subtracted."""

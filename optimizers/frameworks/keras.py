@@ -14,6 +14,7 @@ FUNCTIONS = {
     "Abs": "ops.abs",
     "sign": "ops.sign",
     "clip": "ops.clip",
+    "where": "ops.where",
     # In Keras 3.15 `ops.norm` of float64 is float32.
     "norm": "ops.sqrt(ops.sum(ops.square({})))",
 }
@@ -62,8 +63,8 @@ class Class(Functional):
         for option in self.options:
             if option.name == "betas":
                 for place in option.used:
-                    default = self.rule.defaults.get("betas", ("", ""))[place]
-                    found.append((f"beta_{place + 1}", "float", str(default), f"β{'₁₂'[place]}"))
+                    default = self.rule.defaults.get("betas", ("",) * option.length)[place]
+                    found.append((f"beta_{place + 1}", "float", str(default), f"β{'₁₂₃'[place]}"))
             else:
                 keyword = OPTIONS.get(option.name, option.name)
                 kind = option.annotation

@@ -12,6 +12,7 @@ FUNCTIONS = {
     "Abs": "mx.abs",
     "sign": "mx.sign",
     "clip": "mx.clip",
+    "where": "mx.where",
     "norm": "mx.linalg.norm",
 }
 

@@ -12,9 +12,10 @@ FUNCTIONS = {
     "Abs": "jnp.abs",
     "sign": "jnp.sign",
     "clip": "jnp.clip",
+    "where": "jnp.where",
     "norm": "jnp.linalg.norm",
 }
-NAMES = {"betas[0]": "b1", "betas[1]": "b2"}
+NAMES = {f"betas[{place}]": f"b{place + 1}" for place in range(3)}
 
 
 def optax(rule: Rule, said: About, variable: str | None = None) -> str:
@@ -109,7 +110,7 @@ class Transformation(Functional):
                 found.append(f"learning_rate: optax.ScalarOrSchedule{said_default(option)},")
             elif option.name == "betas":
                 for place in option.used:
-                    default = self.rule.defaults.get("betas", (None,) * 2)[place]
+                    default = self.rule.defaults.get("betas", (None,) * option.length)[place]
                     found.append(
                         f"b{place + 1}: float{'' if default is None else f' = {default}'},"
                     )
@@ -122,7 +123,7 @@ class Transformation(Functional):
         symbols = []
         for option in self.options:
             if option.name == "betas":
-                symbols += [f"β{'₁₂'[place]} is `b{place + 1}`" for place in option.used]
+                symbols += [f"β{'₁₂₃'[place]} is `b{place + 1}`" for place in option.used]
             else:
                 name = "learning_rate" if option.name == "lr" else option.name
                 symbols.append(f"{option.symbol} is `{name}`")

@@ -7,6 +7,8 @@ An entry is `(optimizer, part, line after the change): reason`. The part is `for
 EITHER_OR = "δ is 0 or 1, so one of the two lines changes nothing, and they do not meet"
 ANYWHERE = "a number may stand anywhere in a product of matrices"
 EITHER_WAY = "transposed or not, the norm is the same and the iteration gives the transpose"
+SQUARED = "a square does not tell which was taken from which"
+NOT_READ = "the first iteration does not read it, and the second another value"
 IN_MEMORY = "only the last digits depend on the order in memory, which here is the plain one"
 A_MATRIX = "a matrix has two dimensions; stacks of matrices are compared in tests/test_options.py"
 NO_DTYPE = "without `ns_dtype` nothing is converted; with it torch's bits decide in test_options.py"
@@ -47,6 +49,27 @@ EQUAL = {
         "class",
         "torch.maximum(exp_inf.mul_(beta2), grad.abs().add_(group['eps']), out=exp_inf); "
         "exp_avg.lerp_(grad, 1 - beta1)",
+    ): "the two lines do not meet",
+    (
+        "AdaBelief",
+        "step",
+        "exp_avg_var = beta2 * exp_avg_var + (1 - beta2) * (exp_avg - grad) ** 2 + eps",
+    ): SQUARED,
+    ("AdaBelief", "class", "surprise = exp_avg - grad"): SQUARED,
+    (
+        "AdaBelief",
+        "class",
+        "exp_avg_var.mul_(beta2).add_(group['eps']).addcmul_(surprise, surprise, value=1 - beta2)",
+    ): "the same sum in another order",
+    ("Adan", "formula", "G_{dw} = 1"): NOT_READ,
+    ("Adan", "formula", "G_{db} = 1"): NOT_READ,
+    ("Adan", "step", "pre_grad = state.get('pre_grad', np.ones_like(param))"): NOT_READ,
+    ("Adan", "step", "pre_grad = state.get('pre_grad', param)"): NOT_READ,
+    (
+        "Adan",
+        "class",
+        "denom = exp_avg_sq.sqrt().div_((1 - beta3 ** step) ** 0.5).add_(group['eps']); "
+        "ahead.add_(exp_avg_diff, alpha=beta2 / (1 - beta2 ** step))",
     ): "the two lines do not meet",
     (
         "NAdam",

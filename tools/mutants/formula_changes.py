@@ -98,6 +98,13 @@ def formula_edits(tree, text, table):
             yield "drop a bound", whole(node, rf"\max({source(first)}, {source(low)})")
             yield "drop a bound", whole(node, rf"\min({source(first)}, {source(high)})")
             yield "drop the clipping", whole(node, source(first))
+        if node.data == "case":
+            [sign] = (one for one in node.children if getattr(one, "type", "") == "COMPARE")
+            yield "turn a comparison round", whole(sign, ">" if "<" in sign else "<")
+        if node.data == "cases":
+            for part in inner:
+                value = part if part.data != "case" else part.children[0]
+                yield "drop a condition", whole(node, source(value))
         if node.data == "number":
             yield "another number", whole(node, f"{float(source(node)) + 1:g}")
 

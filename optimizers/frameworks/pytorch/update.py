@@ -2,6 +2,7 @@
 
 import sympy
 
+from ...formula.expressions import COMPARISONS
 from ..about import About, PrintedOption, element
 from ..code import comment, indented, uses
 from .lines import Lines
@@ -127,7 +128,7 @@ def needs_tensors(lines):
         not lines.reads_array(part)
         and {symbol.name for symbol in part.free_symbols} & lines.tensors
         and (
-            part.func in (sympy.Max, sympy.Min, sympy.Abs, sympy.sign)
+            part.func in (sympy.Max, sympy.Min, sympy.Abs, sympy.sign, *COMPARISONS)
             or (part.is_Pow and part.exp == sympy.Rational(1, 2))
         )
         for line in lines.rule.lines(lines.variable, "iteration")

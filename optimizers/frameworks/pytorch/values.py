@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import sympy
 
-from ...formula.expressions import clip, divides
+from ...formula.expressions import COMPARISONS, cases, clip, divides
 from ...formula.matrices import matmul, norm, transpose
+from ...formula.printers import branches
 from ..code import SUM, Code, is_one, is_symmetric
 from .sums import Sums, is_average
 
@@ -17,6 +18,7 @@ FUNCTIONS = {
     "sign": "torch.sign",
     "clip": "torch.clip",
     "norm": "torch.linalg.vector_norm",
+    "where": "torch.where",
 }
 # The bound of a clamp that stands for a maximum or a minimum with a number.
 BOUNDS = {sympy.Max: "min", sympy.Min: "max"}
@@ -178,11 +180,32 @@ class Values(Sums):
             return Value(f"torch.where({value}.isnan(), {value}, {value}.sign())", True)
         if expression.func is clip:
             return self.clipped(expression, name)
+        if isinstance(expression, cases):
+            return self.choice(expression)
         if isinstance(expression, matmul):
             return Value(" @ ".join(self.operand(part) for part in expression.args), True)
         if isinstance(expression, transpose):
             return Value(f"{bracketed(self.array(expression.args[0]).code)}.mT", False)
         return self.sum(self.terms(expression), name)
+
+    def choice(self, expression):
+        """A value that depends on conditions."""
+        found, otherwise = branches(expression)
+        code = self.either(otherwise)
+        for condition, value in reversed(found):
+            left, right = map(self.either, condition.args)
+            holds = f"{left} {COMPARISONS[condition.func][0]} {right}"
+            if not self.reads_array(condition) and self.code.is_plain(condition):
+                code = f"({self.either(value)} if {holds} else {code})"
+            else:
+                code = f"torch.where({holds}, {self.either(value)}, {code})"
+        return Value(code, code.startswith("torch.where("))
+
+    def either(self, expression):
+        """The code of a number or an array."""
+        if self.reads_array(expression):
+            return self.array(expression).code
+        return self.number(expression)
 
     def operand(self, part):
         """The code of a matrix in a product of matrices."""
