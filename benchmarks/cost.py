@@ -79,6 +79,8 @@ def contenders(device):
                 ("here", how, partial(entry.optimizer, lr=1e-3, fused=how == "fused"))
                 for how in ("plain", "fused")
             ]
+        elif not rule_of(name).matrix:
+            found[name] = [("here", "plain", partial(entry.optimizer, lr=1e-3, fused=False))]
     others = {
         "Gradient Descent": ("SGD", {}),
         "Momentum": ("SGD", {"momentum": 0.9}),

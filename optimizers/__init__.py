@@ -22,6 +22,8 @@ from .adan import Adan, adan_step
 from .adopt import ADOPT, adopt_step
 from .amsgrad import AMSGrad, amsgrad_step
 from .gradient_descent import GradientDescent, gradient_descent_step
+from .lamb import LAMB, lamb_step
+from .lars import LARS, lars_step
 from .lion import Lion, lion_step
 from .momentum import Momentum, momentum_step
 from .muon import Muon, muon_step
@@ -64,6 +66,8 @@ OPTIMIZERS = {
     "Muon": Entry(muon_step, Muon, "Nesterov"),
     "AdaBelief": Entry(adabelief_step, AdaBelief, "AdamW"),
     "Adan": Entry(adan_step, Adan, "AdamW"),
+    "LAMB": Entry(lamb_step, LAMB, "AdamW"),
+    "LARS": Entry(lars_step, LARS, "Momentum"),
 }
 
 
@@ -95,6 +99,8 @@ def rule_of(name: str) -> "Rule":
 
 __all__ = [
     "ADOPT",
+    "LAMB",
+    "LARS",
     "OPTIMIZERS",
     "AMSGrad",
     "AdaBelief",
@@ -123,6 +129,8 @@ __all__ = [
     "adopt_step",
     "amsgrad_step",
     "gradient_descent_step",
+    "lamb_step",
+    "lars_step",
     "lion_step",
     "momentum_step",
     "muon_step",

@@ -53,6 +53,7 @@ OPTIONS = (
     Option("lr_decay", "number", "Invalid lr_decay value: {}"),
     Option("initial_accumulator_value", "number", "Invalid initial_accumulator_value value: {}"),
     Option("momentum_decay", "number", "Invalid momentum_decay value: {}", tries=(0.5, 0.05, 3.0)),
+    Option("trust_coefficient", "number", "Invalid trust_coefficient value: {}", {"scale": "log", "min": 1e-4, "max": 1}, (0.1, 0.5, 0.02)),
     # At the end of the slider nothing is clipped.
     Option("clip_exp", "number", "Invalid clip_exp value: {}", {"scale": "linear", "min": 0, "max": 1, "none": True}, (0.5, None, 0.0)),
     Option("ns_coefficients", "other"),

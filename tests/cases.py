@@ -262,6 +262,61 @@ class PublishedAdan(torch.optim.Optimizer):
                 theta.copy_(moved / (1 + group["weight_decay"] * eta))
 
 
+class PublishedLAMB(torch.optim.Optimizer):
+    """Algorithm 2 of arXiv 1904.00962 line by line, a tensor as a layer."""
+
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.01, maximize=False
+    ):
+        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            eta, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
+            for x in (one for one in group["params"] if one.grad is not None):
+                g, state = -x.grad if group["maximize"] else x.grad, self.state[x]
+                zero = torch.zeros_like(x)
+                t = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+                m = state["exp_avg"] = beta1 * state.get("exp_avg", zero) + (1 - beta1) * g
+                v = beta2 * state.get("exp_avg_sq", zero) + (1 - beta2) * g**2
+                state["exp_avg_sq"] = v
+                m, v = m / (1 - beta1 ** t.item()), v / (1 - beta2 ** t.item())
+                r = m / (v.sqrt() + group["eps"]) + decay * x
+                phi, length = (x**2).sum().sqrt().item(), (r**2).sum().sqrt().item()
+                x -= eta * (phi / length if phi and length else 1.0) * r
+
+
+class PublishedLARS(torch.optim.Optimizer):
+    """Algorithm 1 of arXiv 1708.03888 line by line, with η in λ, a tensor as a layer."""
+
+    def __init__(
+        self,
+        params,
+        lr=1.0,
+        momentum=0.9,
+        weight_decay=0.0,
+        trust_coefficient=1e-3,
+        maximize=False,
+    ):
+        options = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, maximize=maximize)
+        super().__init__(params, options | {"trust_coefficient": trust_coefficient})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            gamma, beta = group["lr"], group["weight_decay"]
+            for w in (one for one in group["params"] if one.grad is not None):
+                g, state = -w.grad if group["maximize"] else w.grad, self.state[w]
+                size, slope = (w**2).sum().sqrt().item(), (g**2).sum().sqrt().item()
+                local = group["trust_coefficient"] * size / (slope + beta * size) if slope else 1.0
+                v = group["momentum"] * state.get("momentum_buffer", torch.zeros_like(w))
+                v += gamma * (local if size else 1.0) * (g + beta * w)
+                state["momentum_buffer"] = v
+                w -= v
+
+
 class PreciseNAdam(torch.optim.NAdam):
     """torch's class, which would keep `mu_product` in float32 for a parameter in float64, too."""
 
@@ -337,10 +392,12 @@ PUBLISHED = {
     "Signum": PublishedSignum,
     "AdaBelief": PublishedAdaBelief,
     "Adan": PublishedAdan,
+    "LAMB": PublishedLAMB,
+    "LARS": PublishedLARS,
 }
 WITNESSES |= PUBLISHED | {"Muon": ExactMuon}
 # The witnesses whose numbers are the class's to the last bit; these compute in another order.
-REORDERED = {"AdaBelief", "Adan"}
+REORDERED = {"AdaBelief", "Adan", "LAMB", "LARS"}
 EXACT = {name: witness for name, witness in WITNESSES.items() if name not in REORDERED}
 
 # Steps from the parameter 1.0, worked by hand: options, gradients, then what must come out.
@@ -413,6 +470,24 @@ BY_HAND = {
             "pre_grad": -0.4,
             "param": (0.92 / 1.2 + 0.1 * (0.1 / 0.75 + 0.75 * 0.2 / 0.4375) / (0.72**0.5 + 0.1))
             / 1.2,
+        },
+    ),
+    "LAMB": (
+        {"lr": 0.1, "betas": (0.5, 0.75), "eps": 0.1, "weight_decay": 0.2},
+        [0.4, -0.1],
+        {  # First Δ = 0.4 / 0.5 + 0.2 = 1 is as long as W = 1: W = 0.9. Then V = 0.05, S = 0.0325,
+            # and a step is as long as a tenth of W, with the sign of Δ, which is 1.
+            "exp_avg": 0.05,
+            "exp_avg_sq": 0.0325,
+            "param": 0.9 - 0.1 * 0.9,
+        },
+    ),
+    "LARS": (
+        {"lr": 0.5, "momentum": 0.5, "weight_decay": 0.2, "trust_coefficient": 0.3},
+        [0.4, 0.0],
+        {  # r = 0.3 · 1 / (0.4 + 0.2) = 0.5, dW = 0.6: V = 0.15, W = 0.85. Then r = 1, dW = 0.17.
+            "momentum_buffer": 0.075 + 0.085,
+            "param": 0.85 - 0.16,
         },
     ),
 }

@@ -304,6 +304,14 @@ def test_without_decay_adam_and_adamw_take_the_same_steps():
     assert (paths[0] == paths[1]).all()
 
 
+def test_a_step_of_lamb_is_a_share_of_the_weights():
+    weight = np.random.default_rng(0).normal(size=(3, 4))
+    for size in (1e-3, 1, 1e3):
+        moved, _ = OPTIMIZERS["LAMB"].step(weight, np.full_like(weight, size), {}, lr=0.01)
+        share = np.linalg.norm(moved - weight) / np.linalg.norm(weight)
+        assert share == pytest.approx(0.01, rel=1e-12)
+
+
 CLAIM = re.compile(
     r"\b(?:authors|paper|[A-Z]\w+ et al\.)(?:'s?)?\s(?:\w+ly )?"
     r"(?:report|prove|advise|claim|name|show|explain|suspect|found|say|put)s?\b"

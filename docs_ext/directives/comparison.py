@@ -84,6 +84,8 @@ def decay(name: str) -> str:
     ]
     kinds = {"gradient": "L2 penalty", "parameter": "decoupled"}
     found = [text for kind, text in kinds.items() if kind in decayed]
+    if decayed and not found:
+        return "in the direction"
     if len(found) == 2:
         return f"{found[0]}, or {found[1]} with `decouple=True`"
     return found[0] if found else "none"

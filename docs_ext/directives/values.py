@@ -573,6 +573,18 @@ def experiment_lowest(lr: str = "") -> str:
     return name
 
 
+def short_run(beta2: str, lr: str) -> str:
+    """The loss in which ADOPT's runs of the small transformer end, in the median of the seeds.
+
+    Example:
+        >>> short_run("0.99", "0.01"), short_run("0.9999", "0.01")
+        ('1.935', '2.008')
+    """
+    runs = json.loads((ROOT / "benchmarks" / "short_runs.json").read_text(encoding="utf-8"))["runs"]
+    named = [run for run in runs if run["optimizer"] == f"ADOPT, {beta2}"]
+    return f"{np.median([run['losses'][-1] for run in named if run['lr'] == float(lr)]):.3f}"
+
+
 def compared_on() -> str:
     """The day on which `make agreement` ran the optimizers of other libraries."""
     return agreement.results()["date"]
@@ -643,6 +655,7 @@ VALUES = {
         set_up,
         printed,
         experiment_lowest,
+        short_run,
         compared_on,
         count,
     )

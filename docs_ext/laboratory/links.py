@@ -15,6 +15,8 @@ FITTING: dict[str, dict[str, str]] = {
     "AMSGrad": {"loss": "counterexample"},
     "Signum": {"loss": "saddle"},
     "Muon": {"Nesterov.lr": "0.02", "Muon.lr": "0.05"},
+    "LAMB": {"LAMB.lr": "0.05"},
+    "LARS": {"Momentum.lr": "0.02", "LARS.lr": "10"},
 }
 
 

@@ -5,7 +5,7 @@ from markdown.preprocessors import Preprocessor
 
 from optimizers import OPTIMIZERS, rule_of
 from optimizers.formula import Rule, paper_lines
-from optimizers.formula.letters import LETTERS
+from optimizers.formula.letters import letters_of
 
 from ..locate import INCLUDE
 
@@ -60,10 +60,8 @@ def in_letters(rule: Rule) -> list[str]:
         given = ", with the first gradient $g_0$" if "g_0" in " ".join(first) else ""
         paragraphs.append(f"Initialize{given}: {', '.join(first)}")
     paragraphs += ["On iteration $t$, with the gradient $g_t$:", *each]
-    (letter, symbol), *others = [
-        (letter, symbol) for symbol, letter in LETTERS.items() if symbol in rule.symbols
-    ]
-    *middle, last = [f"${letter}$ for ${symbol}$" for letter, symbol in others]
+    (symbol, letter), *others = letters_of(rule).items()
+    *middle, last = [f"${letter}$ for ${symbol}$" for symbol, letter in others]
     meant = ", ".join([f"Here ${letter}$ stands for ${symbol}$", *middle])
     paragraphs.append(f"{meant} and {last}.")
     lines = [line for paragraph in paragraphs for line in (f"    {paragraph}", "")]

@@ -25,16 +25,16 @@ TIDY = {
     r"(?<=[α-ωϵ])(?=[A-Za-zα-ω])|(?<=_\d)(?=[A-Za-zα-ω])": " ",  # a product
 }
 
-# The weight of a page where several have a word, by its place in the navigation; and the weight of
-# Adam's page, from which the others start.
-BOOST = {"Optimizers": 2, "Choose and train": 1.5, "See it move": 1, "Behind the pages": 0.5}
+# The weight of a page where several have a word, by its place in the navigation, 1 unless said; and
+# the weight of Adam's page, from which the others start.
+BOOST = {"Optimizers": 2, "Ask why": 1.5, "Choose and train": 1.5, "Behind the pages": 0.5}
 FIRST = ("adam.md", 4)
 
 
 def boost(page) -> float:
     """Return the weight of a page in search."""
     name, most = FIRST
-    return most if page.file.src_uri == name else BOOST[page.parent.title]
+    return most if page.file.src_uri == name else BOOST.get(page.parent.title, 1)
 
 
 def readable(html: str) -> str:

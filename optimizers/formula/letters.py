@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import sympy
+
 from .expressions import occurrences
 from .paper import ACCEPTED, Atom, Branch, Line, Paper, Piece, Reader, parts_of
 from .reader import read
@@ -811,6 +813,19 @@ LETTERS = {
 ARROW = "\\leftarrow"
 
 
+def letters_of(rule: Rule) -> dict[str, str]:
+    r"""The letters of papers for the symbols of a rule.
+
+    Example:
+        >>> from optimizers import rule_of
+        >>> letters_of(rule_of("Adam"))["\\alpha"], letters_of(rule_of("LARS"))["\\alpha"]
+        ('\\eta', '\\gamma')
+    """
+    taken = "\\eta" in rule.symbols
+    letters = LETTERS | ({"\\alpha": "\\gamma"} if taken else {})
+    return {symbol: letter for symbol, letter in letters.items() if symbol in rule.symbols}
+
+
 def paper_lines(rule: Rule) -> list[str]:
     r"""The lines of a rule of the dialect for W in papers' letters, with their index of time.
 
@@ -838,6 +853,7 @@ def paper_lines(rule: Rule) -> list[str]:
     statements = rule.lines("W")
     if rule.matrix:
         raise ValueError(f"{statements[0].path}: papers' letters for matrices are not known")
+    letters = letters_of(rule)
     found: list[tuple[str, str]] = []
     known: set[str] = set()
     for line in statements:
@@ -846,7 +862,7 @@ def paper_lines(rule: Rule) -> list[str]:
         places = occurrences(line.latex, rule.symbols.values())
         latex = line.latex
         for place, (symbol, start, end) in reversed(list(enumerate(places))):
-            written = LETTERS.get(symbol.latex, symbol.latex)
+            written = letters.get(symbol.latex, symbol.latex)
             if symbol.kind in ("hyper-parameter", "iteration"):
                 time = ""
             elif line.section == "initialize":
@@ -867,7 +883,7 @@ def paper_lines(rule: Rule) -> list[str]:
         known.add(line.target)
     lines = [latex for latex, _ in found]
     reading = read_letters(" \\\\\n".join(lines), path=statements[0].path)
-    if nested(rule, LETTERS) != nested(reading.rule, {}):
+    if nested(rule, letters) != nested(reading.rule, {}):
         raise ValueError(f"{statements[0].path}: its lines in papers' letters are another rule")
     return lines
 
@@ -880,7 +896,10 @@ def nested(rule, names):
             return names.get(expression.name, expression.name)
         if not expression.args:
             return str(expression)
-        return (expression.func.__name__, *map(tuples, expression.args))
+        args = map(tuples, expression.args)
+        # SymPy keeps the arguments of these in the order of their names.
+        args = sorted(args, key=str) if isinstance(expression, sympy.Max | sympy.Min) else args
+        return (expression.func.__name__, *args)
 
     return [
         (line.section, names.get(line.target, line.target), tuples(line.expression))
