@@ -222,6 +222,29 @@ def test_what_is_shown_of_schedules_was_run_with_what_stands_in_the_script():
     assert done == set(schedules.runs(schedules.SETTINGS))
 
 
+def test_what_is_said_of_schedules_holds_in_the_runs():
+    def sure(name, lr, lower, higher):
+        """Each seed of one way ends below each of the other."""
+        return max(shown.ends(name, lower, lr)) < min(shown.ends(name, higher, lr))
+
+    for name in schedules.OPTIONS:
+        best = shown.from_the_best(name)[0]
+        losses = [shown.median(name, way, best) for way in schedules.WAYS]
+        assert losses[0] - min(losses) < 0.02, "little is gained"
+    for way in schedules.WAYS:
+        finite = np.isfinite(shown.ends("Momentum", way, 1.0))
+        assert finite.all() if "clip" in schedules.WAYS[way] else not finite.any()
+    for name, lr in (("AdamW", 0.03), ("ADOPT", 0.03), ("RAdam", 0.1)):
+        assert shown.median(name, "constant", lr) - shown.median(name, "clipping", lr) < 0.05
+        assert shown.median(name, "decay", lr) < shown.median(name, "constant", lr) - 0.05
+    assert sure("AdamW", 0.03, "warm-up", "constant")
+    for name, lr in (("ADOPT", 0.03), ("RAdam", 0.1)):
+        assert abs(shown.median(name, "warm-up", lr) - shown.median(name, "constant", lr)) < 0.02
+        assert sure(name, lr, "decay", "constant")
+    assert sure("AdamW", 0.003, "constant", "decay")
+    assert sure("AdamW", 0.1, "all three", "constant")
+
+
 def blocks(text):
     """Return what follows on one another in a tab: words, quotes, boxes."""
     found = []
