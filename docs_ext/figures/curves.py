@@ -187,7 +187,9 @@ def turned(names: list[str], options: dict[str, dict], steps: int = 40) -> tuple
         if optimizer != name:
             line.set_linestyle((0, (3, 2)))
         if name.startswith("Adam,") or optimizer == name:
-            named[name] = ((rates[-1], ends[name][-1]), COLOURS[optimizer])
+            # The angle would reach beyond a phone's edge.
+            label = name.removesuffix(" by 45°")
+            named[label] = ((rates[-1], ends[name][-1]), COLOURS[optimizer])
     labels.at_ends(axes, named)
     return figure, table
 
