@@ -109,7 +109,7 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
     """Train once.
 
     Args:
-        settings: as SETTINGS, with the options of the optimizers; `warm_up`, `decay` and `clip`, as
+        settings: as SETTINGS; `options` of the optimizers, `warm_up`, `decay` and `clip`, as
             `benchmarks.schedules` describes them, if they are there.
         run: an optimizer, a learning rate, a seed.
 
@@ -133,7 +133,7 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
     model = Transformer(letters, **sizes).to(device)
     # Behind an optimizer's name may stand which of its settings these are.
     optimizer_class = OPTIMIZERS[name.partition(", ")[0]].optimizer
-    options = settings["options"][name]
+    options = settings.get("options", OPTIONS)[name]
     optimizer = optimizer_class(model.parameters(), lr=lr, fused=False, **options)
 
     losses = []

@@ -31,6 +31,7 @@ from .nadam import NAdam, nadam_step
 from .nesterov import Nesterov, nesterov_step
 from .radam import RAdam, radam_step
 from .rmsprop import RMSprop, rmsprop_step
+from .rprop import Rprop, rprop_step
 from .signum import Signum, signum_step
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ OPTIMIZERS = {
     "Adan": Entry(adan_step, Adan, "AdamW"),
     "LAMB": Entry(lamb_step, LAMB, "AdamW"),
     "LARS": Entry(lars_step, LARS, "Momentum"),
+    "Rprop": Entry(rprop_step, Rprop, "Gradient Descent"),
 }
 
 
@@ -118,6 +120,7 @@ __all__ = [
     "Nesterov",
     "RAdam",
     "RMSprop",
+    "Rprop",
     "Signum",
     "adabelief_step",
     "adadelta_step",
@@ -138,6 +141,7 @@ __all__ = [
     "nesterov_step",
     "radam_step",
     "rmsprop_step",
+    "rprop_step",
     "rule_of",
     "signum_step",
 ]

@@ -56,6 +56,8 @@ OPTIONS = (
     Option("trust_coefficient", "number", "Invalid trust_coefficient value: {}", {"scale": "log", "min": 1e-4, "max": 1}, (0.1, 0.5, 0.02)),
     # At the end of the slider nothing is clipped.
     Option("clip_exp", "number", "Invalid clip_exp value: {}", {"scale": "linear", "min": 0, "max": 1, "none": True}, (0.5, None, 0.0)),
+    Option("etas", "other", slider={"scale": "linear", "min": 0.1, "max": 2}, tries=((0.3, 1.5), (0.8, 1.1), (0.1, 3.0))),
+    Option("step_sizes", "other", slider={"scale": "log", "min": 1e-6, "max": 100}, tries=((0.01, 0.5), (0.0, 0.1), (1e-3, 5.0))),
     Option("ns_coefficients", "other"),
     Option("ns_steps", "other"),
     Option("decouple", "flag"),

@@ -490,4 +490,14 @@ BY_HAND = {
             "param": 0.85 - 0.16,
         },
     ),
+    "Rprop": (
+        {"lr": 0.1, "etas": (0.5, 1.5), "step_sizes": (0.08, 0.12)},
+        [0.4, 0.2, -0.3, -0.5],
+        {  # The step sizes are 0.1, 0.12 for 0.15, 0.08 for 0.06, and 0.08 again, for the gradient
+            # that had changed its sign counts as 0: no step then, and no comparison afterwards.
+            "prev": -0.5,
+            "step_size": 0.08,
+            "param": 1 - 0.1 - 0.12 + 0.08,
+        },
+    ),
 }

@@ -263,10 +263,11 @@ def test_a_state_that_cannot_be_continued_is_refused(name):
         refuses(optimizer, shape, "has a state without step$")
     lr["param_groups"][0]["lr"] = float("nan")
     refuses(optimizer, lr, "[Ll]earning rate.*: nan$")
-    rprop = torch.optim.Rprop(weights())
-    feed(rprop, range(1))
+    other = torch.optim.ASGD(weights())
+    feed(other, range(1))
     if quantities(name):
-        refuses(optimizer, rprop.state_dict(), f"has a state without {min(quantities(name))}$")
+        why = f"has a state without {min(quantities(name))}$|is not {label(name)}$"
+        refuses(optimizer, other.state_dict(), why)
     fewer = new(name, weights()[:1])
     feed(fewer, range(1))
     refuses(optimizer, fewer.state_dict(), "doesn't match the size")
@@ -346,6 +347,18 @@ def test_lr_schedulers_do_what_they_do_to_the_original(name, scheduler, lr):
         assert optimizer.param_groups[0]["lr"] != lr
         runs.append(params)
     assert same(runs[0], runs[-1])
+
+
+def test_rprop_reads_the_learning_rate_once():
+    runs = []
+    for later in (0.1, 1e-3):
+        params = weights()
+        optimizer = new("Rprop", params, lr=0.1)
+        for time in range(4):
+            feed(optimizer, [time])
+            optimizer.param_groups[0]["lr"] = later
+        runs.append(params)
+    assert same(*runs)
 
 
 WITHOUT_MOMENTUM = [name for name in NAMES if OPTIMIZERS[name].optimizer.fixed.get("momentum")]

@@ -26,6 +26,7 @@ NAMES = {
     "singular-values": ["Muon"],
     "start": ["Adam"],
     "step-length": ["RMSprop", "Adagrad", "Adadelta"],
+    "trained": ["AdamW"],
     "turned": ["Adam", "Momentum", "Muon"],
 }
 # What is drawn point by point, W to the right and b upwards.

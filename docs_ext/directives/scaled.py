@@ -51,8 +51,9 @@ def lengths(name: str, factor: float) -> np.ndarray:
     """Return how long each step is along the same noisy gradients, multiplied by a factor."""
     step = OPTIMIZERS[name].step
     options = {"weight_decay": 0.0} if "weight_decay" in step.__kwdefaults__ else {}
-    weights, state, found = np.zeros((4, 3)), {}, []
-    for grad in np.random.default_rng(0).normal(size=(STEPS, 4, 3)):
+    weights, *grads = np.random.default_rng(0).normal(size=(STEPS + 1, 4, 3))
+    state, found = {}, []
+    for grad in grads:
         before, (weights, state) = weights, step(weights, factor * grad, state, **options)
         found.append(np.linalg.norm(weights - before))
     return np.array(found)

@@ -35,21 +35,34 @@ def ends(optimizer: str, way: str, lr: float) -> list[float]:
     ]
 
 
-def best(optimizer: str, way: str) -> tuple[float, float]:
-    """Return the lowest median loss of an optimizer in a way of training, and its rate."""
-    return min((float(np.median(ends(optimizer, way, lr))), lr) for lr in rates(optimizer))
+def median(optimizer: str, way: str, lr: float) -> float:
+    """Return the median loss at the end, of all seeds."""
+    return float(np.median(ends(optimizer, way, lr)))
+
+
+def from_the_best(optimizer: str) -> list[float]:
+    """Return the best of the constant learning rates, and those that are larger."""
+    best = min(rates(optimizer), key=lambda lr: median(optimizer, "constant", lr))
+    return [lr for lr in rates(optimizer) if lr >= best]
 
 
 def schedules(md: Markdown, argument: str, body: list[str]) -> list[str]:
-    """Return the table of the best loss of each optimizer in each way, and how it was made."""
+    """Return the table of losses, from each optimizer's best constant rate up, and its making."""
     ways = list(results()["ways"])
     rows = [
-        f"| {link(name, name)} | {' | '.join(cell(name, way) for way in ways)} |"
+        f"| {link(name, name)} | {lr:g} | {' | '.join(cell(name, way, lr) for way in ways)} |"
         for name in OPTIMIZERS
         if name in results()["settings"]["options"]
+        for lr in from_the_best(name)
     ]
-    head = [f"| Optimizer | {' | '.join(ways)} |", f"| --- |{' --: |' * len(ways)}"]
-    return [*head, *rows, "", made()]
+    head = [f"| Optimizer | α | {' | '.join(ways)} |", f"| --- | --: |{' --: |' * len(ways)}"]
+    return ["/// html | div.sortable", "", *head, *rows, "", "///", "", made()]
+
+
+def cell(optimizer: str, way: str, lr: float) -> str:
+    """Return a median loss to a hundredth."""
+    loss = median(optimizer, way, lr)
+    return f"{loss:.2f}" if np.isfinite(loss) else "diverges"
 
 
 def made() -> str:
@@ -58,15 +71,10 @@ def made() -> str:
     settings, made_with = found["settings"], found["made_with"]
     warm_up, clip = found["ways"]["warm-up"]["warm_up"], found["ways"]["clipping"]["clip"]
     return (
-        "Each cell is the lowest median loss of all learning rates tried, and its rate; "
-        f"{settings['seeds']} seeds, {settings['steps']} iterations of {settings['batch']} texts "
+        f"The loss at the end, as the median of {settings['seeds']} seeds; for each optimizer from "
+        f"its best constant rate up. {settings['steps']} iterations of {settings['batch']} texts "
         f"of {settings['context']} characters. Warm-up takes {warm_up} iterations, decay ends at "
         f"zero, both are straight lines; clipping keeps the gradients' norm at {clip:g} or less. "
         f"Run on {found['date']} by `python -m benchmarks.schedules`: {made_with['machine']}; "
         f"Python {made_with['python']}, torch {made_with['torch']}."
     )
-
-
-def cell(optimizer: str, way: str) -> str:
-    loss, lr = best(optimizer, way)
-    return f"{loss:.2f} at {lr:g}"

@@ -20,7 +20,7 @@ from ..calculator.arithmetic import FLOAT32, Setting, moved
 from ..figures import curves, drawings
 from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
-from . import agreement, costs
+from . import agreement, costs, schedules
 
 # What pip is given, and where. Once the index has the package, these are NAME and "".
 TARGET, PLACE = ".", "in a copy of this site's source"
@@ -133,6 +133,17 @@ def turned_loss(optimizer: str, lr: str, angle: str) -> str:
         ('0.293', '1.742')
     """
     return f"{curves.loss_when_turned(optimizer, float(lr), float(angle)):.3f}"
+
+
+def trained(optimizer: str, way: str, lr: str) -> str:
+    """The loss that a small transformer ends with, as `benchmarks.schedules` found it.
+
+    Example:
+        >>> trained("AdamW", "warm_up", "0.03"), trained("AdamW", "all_three", "0.03")
+        ('2.43', '2.36')
+    """
+    (found,) = (one for one in schedules.results()["ways"] if re.sub(r"\W", "_", one) == way)
+    return schedules.cell(optimizer, found, float(lr))
 
 
 def loss_formula(loss: str) -> str:
@@ -610,6 +621,7 @@ VALUES = {
         left_of_memory,
         decay_memory,
         turned_loss,
+        trained,
         loss_formula,
         minimum_of,
         curvature,

@@ -1,5 +1,7 @@
 """Figures made of curves: over the iterations, over a learning rate, over how long ago it was."""
 
+from collections.abc import Callable
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,7 +56,12 @@ def curves(values: dict[str, np.ndarray], label: str, first: int = 0) -> tuple[F
 
 
 def over(
-    label: str, values: dict[str, np.ndarray], at: np.ndarray, shown: list[float], xlabel: str
+    label: str,
+    values: dict[str, np.ndarray],
+    at: np.ndarray,
+    shown: list[float],
+    xlabel: str,
+    cell: Callable[[float], str] | None = None,
 ) -> tuple[Figure, Axes, Table]:
     """Draw curves over something else than the iterations, and leave the labels to the caller.
 
@@ -64,6 +71,7 @@ def over(
         at: where each point of a curve stands, positive and growing.
         shown: which of these places the table has.
         xlabel: what the places are.
+        cell: writes a value into the table; two significant digits if not given.
     """
     figure = Figure(figsize=(6.8, 3.6), layout="constrained")
     axes = figure.add_subplot(xlabel=xlabel, ylabel=label, xscale="log")
@@ -73,7 +81,7 @@ def over(
     table = [[xlabel[0].upper() + xlabel[1:], *values]]
     for place in shown:
         nearest = int(np.abs(at - place).argmin())
-        cells = [signed(curve[nearest]) for curve in values.values()]
+        cells = [(cell or signed)(curve[nearest]) for curve in values.values()]
         table.append([axis_label(at[nearest], 0), *cells])
     return figure, axes, table
 
@@ -179,7 +187,9 @@ def turned(names: list[str], options: dict[str, dict], steps: int = 40) -> tuple
         if optimizer != name:
             line.set_linestyle((0, (3, 2)))
         if name.startswith("Adam,") or optimizer == name:
-            named[name] = ((rates[-1], ends[name][-1]), COLOURS[optimizer])
+            # The angle would reach beyond a phone's edge.
+            label = name.removesuffix(" by 45°")
+            named[label] = ((rates[-1], ends[name][-1]), COLOURS[optimizer])
     labels.at_ends(axes, named)
     return figure, table
 
@@ -243,10 +253,12 @@ def trained(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
     (name,) = names
     rates = np.array(schedules.rates(name))
     values = {
-        way: np.array([np.median(schedules.ends(name, way, lr)) for lr in rates])
+        way: np.array([schedules.median(name, way, lr) for lr in rates])
         for way in schedules.results()["ways"]
     }
-    figure, axes, table = over("loss at the end", values, rates, rates, "learning rate")
+    figure, axes, table = over(
+        "loss at the end", values, rates, list(rates), "learning rate", "{:.2f}".format
+    )
     axes.set_xticks(rates)
     axes.set_xticks([], minor=True)
     ends = {}

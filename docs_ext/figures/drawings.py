@@ -14,7 +14,7 @@ from optimizers import OPTIMIZERS
 from ..directives import costs
 from ..laboratory.losses import LOSSES, beginning, functions
 from . import labels
-from .curves import axis_label, losses, memory, rare, start, step_lengths, turned
+from .curves import axis_label, losses, memory, rare, start, step_lengths, trained, turned
 from .svg import COLOURS, FAINT, INK
 from .tables import Table, by_iteration, two_digits
 from .walks import walks
@@ -235,6 +235,7 @@ FIGURES = {
     ),
     "start": Drawing(start, "what Adam keeps at some iterations", ("Adam",)),
     "step-length": Drawing(step_lengths, "the length of some steps"),
+    "trained": Drawing(trained, "the loss at the end, by learning rate", ("AdamW",)),
     "turned": Drawing(
         turned, "the loss at the end, by learning rate", ("Adam", "Momentum", "Muon")
     ),

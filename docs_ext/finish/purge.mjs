@@ -1,5 +1,5 @@
 // Removes from a style sheet, given first, the rules and variables that nothing else may use: our
-// own sheet, given second, and pages and scripts.
+// own sheet, given second, and pages and scripts. Ours follows it, whole but for its comments.
 
 import { readFile, writeFile } from "node:fs/promises";
 import postcss from "postcss";
@@ -19,6 +19,8 @@ theirs.walkRules((rule) => {
   if (kept.length) rule.selectors = kept;
   else rule.remove();
 });
-const css = [{ raw: theirs.toString() }, { raw: await readFile(own, "utf8") }];
+const ours = postcss.parse(await readFile(own, "utf8"));
+ours.walkComments((comment) => comment.remove());
+const css = [{ raw: theirs.toString() }, { raw: ours.toString() }];
 const [purged] = await new PurgeCSS().purge({ content, css, variables: true });
-await writeFile(sheet, purged.css);
+await writeFile(sheet, `${purged.css}\n${ours}`);

@@ -16,6 +16,7 @@ FITTING: dict[str, dict[str, str]] = {
     "Signum": {"loss": "saddle"},
     "Muon": {"Nesterov.lr": "0.02", "Muon.lr": "0.05"},
     "LAMB": {"LAMB.lr": "0.05"},
+    "Rprop": {"Gradient Descent.lr": "0.02"},
     "LARS": {"Momentum.lr": "0.02", "LARS.lr": "10"},
 }
 

@@ -25,10 +25,10 @@ TIDY = {
     r"(?<=[α-ωϵ])(?=[A-Za-zα-ω])|(?<=_\d)(?=[A-Za-zα-ω])": " ",  # a product
 }
 
-# The weight of a page where several have a word, by its place in the navigation, 1 unless said; and
-# the weight of Adam's page, from which the others start.
+# The weight of a page where several have a word, by its place in the navigation, 1 unless said.
 BOOST = {"Optimizers": 2, "Ask why": 1.5, "Choose and train": 1.5, "Behind the pages": 0.5}
-# The page of questions has everybody's words in its headings; it comes behind the pages of these.
+# Pages with a weight of their own: Adam's, from which the others start; and the questions, which
+# have everybody's words in their headings, and come behind the pages of these.
 OWN = {"adam.md": 4, "questions.md": 0.6, "adamw-to-adopt.md": 1}
 
 

@@ -219,7 +219,8 @@ def loop_of(rule: Rule, variable: str | None = None, reserved: Iterable[str] = (
     states = [code for code in rule.states if has_elements(rule, code)]
     kept = tuple(code for code in rule.states if code not in states)
     arrays = ["param", "grad", *states]
-    codes = {symbol.code.partition("[")[0] for symbol in rule.symbols.values()}
+    # What is one of several numbers gets a name of its own in the loop.
+    codes = {symbol.code for symbol in rule.symbols.values() if "[" not in symbol.code}
     taken = {*reserved, "direction", *HELPERS, *map("{}s".format, arrays)}
     if clash := (codes - {"param", "grad"}) & taken:
         raise NoKernel(

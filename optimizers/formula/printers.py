@@ -121,7 +121,7 @@ class Python(Comparisons, PythonCodePrinter):
         code = self._print(otherwise)
         for condition, value in reversed(found):
             parts = self._print(condition), self._print(value), code
-            if shape_of(condition, self.rule.symbols, {}) == NUMBER:
+            if shape_of(call, self.rule.symbols, {}) == NUMBER:
                 code = "({1} if {0} else {2})".format(*parts)
             else:
                 code = "np.where({}, {}, {})".format(*parts)

@@ -431,14 +431,24 @@ OPERATIONS = {
 
 
 def chosen(parts, values):
-    """The value of the first part whose condition holds; of a number no other is computed."""
+    """The value of the first part whose condition holds, with the shape of all parts."""
     if len(parts) == 1:
         return evaluate(parts[0], values)
     condition, value, *rest = parts
     holds = evaluate(condition, values)
-    if np.ndim(holds) == 0:
-        return evaluate(value, values) if holds else chosen(rest, values)
-    return np.where(holds, evaluate(value, values), chosen(rest, values))
+    if any(has_elements(part, values) for part in parts):
+        return np.where(holds, evaluate(value, values), chosen(rest, values))
+    # Of numbers no other is computed: it may divide by zero.
+    return evaluate(value, values) if holds else chosen(rest, values)
+
+
+def has_elements(expression, values):
+    """Whether an expression reads an array, other than as a whole."""
+    if expression.is_Symbol:
+        return np.ndim(values[expression.name]) > 0
+    return not isinstance(expression, norm) and any(
+        has_elements(part, values) for part in expression.args
+    )
 
 
 def evaluate(expression, values):

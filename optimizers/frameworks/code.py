@@ -20,7 +20,7 @@ import sympy
 
 from ..formula.expressions import COMPARISONS, cases, divides
 from ..formula.matrices import matmul, norm, transpose
-from ..formula.printers import branches
+from ..formula.printers import any_array, branches
 
 WIDTH = 100
 # How tightly code binds: what binds looser than its surroundings needs brackets.
@@ -41,7 +41,7 @@ class Code:
         rule: the rule that they are from.
         name: gives the name in the code of a row of the rule's symbols.
         functions: the framework's functions by SymPy's: `sqrt`, `Max`, `Min`, `Abs`, `sign`, `clip`,
-            `norm`, `transpose`, `where`.
+            `norm`, `transpose`, `where`, `full`.
         plain: the rows of what is a plain number of Python in the framework.
     """
 
@@ -83,6 +83,8 @@ class Code:
         """The code of cases, and how tightly it binds."""
         found, otherwise = branches(expression)
         code, level = self(otherwise, SUM - 1), ATOM
+        if not any(any_array(self.rule, part) for part in (otherwise, *dict(found).values())):
+            code = self.as_array(code, found)
         for condition, value in reversed(found):
             left, right = map(self, condition.args)
             holds, value = f"{left} {COMPARISONS[condition.func][0]} {right}", self(value)
@@ -91,6 +93,14 @@ class Code:
             else:
                 code, level = f"{self.functions['where']}({holds}, {value}, {code})", ATOM
         return code, level
+
+    def as_array(self, code, found):
+        """A number as an array with the dtype of those that the conditions compare."""
+        symbols = [symbol for condition, _ in found for symbol in condition.free_symbols]
+        arrays = sorted(one.name for one in symbols if any_array(self.rule, one))
+        if not arrays or any(condition.has(norm) for condition, _ in found):
+            return code
+        return f"{self.functions['full']}({self.names[arrays[0]]}, {code})"
 
     def sum(self, parts):
         """A sum; a part with a minus is subtracted."""

@@ -15,6 +15,7 @@ FUNCTIONS = {
     "sign": "ops.sign",
     "clip": "ops.clip",
     "where": "ops.where",
+    "full": "ops.full_like",
     # In Keras 3.15 `ops.norm` of float64 is float32.
     "norm": "ops.sqrt(ops.sum(ops.square({})))",
 }

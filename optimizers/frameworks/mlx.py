@@ -13,6 +13,7 @@ FUNCTIONS = {
     "sign": "mx.sign",
     "clip": "mx.clip",
     "where": "mx.where",
+    "full": "mx.full_like",
     "norm": "mx.linalg.norm",
 }
 

@@ -13,6 +13,7 @@ FUNCTIONS = {
     "sign": "jnp.sign",
     "clip": "jnp.clip",
     "where": "jnp.where",
+    "full": "jnp.full_like",
     "norm": "jnp.linalg.norm",
 }
 NAMES = {f"betas[{place}]": f"b{place + 1}" for place in range(3)}

@@ -19,6 +19,7 @@ FUNCTIONS = {
     "clip": "torch.clip",
     "norm": "torch.linalg.vector_norm",
     "where": "torch.where",
+    "full": "torch.full_like",
 }
 # The bound of a clamp that stands for a maximum or a minimum with a number.
 BOUNDS = {sympy.Max: "min", sympy.Min: "max"}
@@ -192,6 +193,8 @@ class Values(Sums):
         """A value that depends on conditions."""
         found, otherwise = branches(expression)
         code = self.either(otherwise)
+        if not any(map(self.reads_array, (otherwise, *dict(found).values()))):
+            code = self.code.as_array(code, found)
         for condition, value in reversed(found):
             left, right = map(self.either, condition.args)
             holds = f"{left} {COMPARISONS[condition.func][0]} {right}"
