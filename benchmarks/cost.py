@@ -158,8 +158,8 @@ class Floor:
         exec(printed(rule), vars(self.kernel))
         self.group = {"maximize": False, "lr": 0.0}
         self.states = [{"step": torch.zeros(())} for _ in params]
-        kept = [[torch.zeros_like(one) for one in params] for _ in range(states)]
-        self.columns = [params, [one.grad for one in params], *kept]
+        kept = [[torch.zeros_like(param) for param in params] for _ in range(states)]
+        self.columns = [params, [param.grad for param in params], *kept]
         self.state = {}
 
     def step(self):
@@ -259,8 +259,8 @@ def measure(rows, tensors, shape, states, device):
 def state_bytes(optimizer, elements):
     """The bytes of state for each element."""
     values = [value for state in optimizer.state.values() for value in state.values()]
-    held = [one for one in values if isinstance(one, torch.Tensor) and one.dim()]
-    return round(sum(one.nbytes for one in held) / elements, 3)
+    held = [value for value in values if isinstance(value, torch.Tensor) and value.dim()]
+    return round(sum(tensor.nbytes for tensor in held) / elements, 3)
 
 
 def machine(device):
@@ -365,7 +365,7 @@ def main():
     warnings.simplefilter("ignore")  # torch's, about names that the others still use
     path = RESULTS / ("cost.json" if device == "cpu" else "cost-cuda.json")
     old = json.loads(path.read_text(encoding="utf-8")) if chosen_case else {"rows": []}
-    planned = [one for one in plan(contenders(device), device) if chosen_case in (None, one[0])]
+    planned = [case for case in plan(contenders(device), device) if chosen_case in (None, case[0])]
     where = machine(device)
     if chosen_case and (not planned or old["machine"]["processor"] != where["processor"]):
         parser.error("--case: no such case, or the rest was measured on another processor")
@@ -380,7 +380,7 @@ def main():
     results = {
         "date": datetime.date.today().isoformat(),
         "machine": old.get("machine", where),
-        "versions": {one: version(one).partition("+")[0] for one in packages},
+        "versions": {package: version(package).partition("+")[0] for package in packages},
         # Only Linux says how much memory a process has had.
         **({"start": starting()} if device == "cpu" and sys.platform == "linux" else {}),
         "rows": rows,

@@ -109,8 +109,9 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
     """Train once.
 
     Args:
-        settings: as SETTINGS.
-        run: an optimizer of OPTIONS, a learning rate, a seed.
+        settings: as SETTINGS; `options` of the optimizers, `warm_up`, `decay` and `clip`, as
+            `benchmarks.schedules` describes them, if they are there.
+        run: an optimizer, a learning rate, a seed.
 
     Returns:
         The run: its identity, and its losses on text that it did not learn from, in nats per
@@ -130,8 +131,10 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
     torch.manual_seed(seed)
     sizes = {key: settings[key] for key in ("width", "layers", "heads", "context")}
     model = Transformer(letters, **sizes).to(device)
-    optimizer_class = OPTIMIZERS[name].optimizer
-    optimizer = optimizer_class(model.parameters(), lr=lr, fused=False, **OPTIONS[name])
+    # Behind an optimizer's name may stand which of its settings these are.
+    optimizer_class = OPTIMIZERS[name.partition(", ")[0]].optimizer
+    options = settings.get("options", OPTIONS)[name]
+    optimizer = optimizer_class(model.parameters(), lr=lr, fused=False, **options)
 
     losses = []
     for step in range(settings["steps"] + 1):
@@ -143,10 +146,28 @@ def train(settings: dict, run: tuple[str, float, int]) -> dict:
         if step < settings["steps"]:
             optimizer.zero_grad()
             model.loss(windows(0, split, settings["batch"], generator)).backward()
+            if "clip" in settings:
+                nn.utils.clip_grad_norm_(model.parameters(), settings["clip"])
+            for group in optimizer.param_groups:
+                group["lr"] = lr * share_of_rate(settings, step)
             optimizer.step()
     losses = [round(loss, 4) if math.isfinite(loss) else None for loss in losses]
     losses += [None] * (len(measured(settings)) - len(losses))
     return {"optimizer": name, "lr": lr, "seed": seed, "losses": losses}
+
+
+def share_of_rate(settings: dict, step: int) -> float:
+    """Return by what the learning rate is multiplied in a step: 1 without warm-up and decay.
+
+    Example:
+        >>> ways = {"steps": 100, "warm_up": 10, "decay": True}
+        >>> [share_of_rate(ways, step) for step in (0, 4, 9, 10, 55, 99)]
+        [0.1, 0.5, 1.0, 1.0, 0.5, 0.011111111111111112]
+    """
+    warm_up, steps = settings.get("warm_up", 0), settings["steps"]
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return (steps - step) / (steps - warm_up) if settings.get("decay") else 1.0
 
 
 def measured(settings: dict) -> range:

@@ -229,7 +229,7 @@ def compare(reading: Reading, case: Case, given: Mapping[str, Any]) -> tuple[flo
             continue
         own = case.names.get(name, name)
         if own not in known:
-            own = next((one for one in KEYWORDS.get(own, ()) if one in known), own)
+            own = next((keyword for keyword in KEYWORDS.get(own, ()) if keyword in known), own)
         value, key = None, {"learning_rate": "lr"}.get(own, own)
         for pair, members in PAIRS.items():
             if name in members:

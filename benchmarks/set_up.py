@@ -24,7 +24,9 @@ def megabytes(folder: Path) -> int:
 def main() -> None:
     """Clone what is committed, set it up and build it, then set up the tests."""
     # An environment that is in use would be taken for that of the clone.
-    path = os.pathsep.join(one for one in os.get_exec_path() if not one.startswith(str(ROOT)))
+    path = os.pathsep.join(
+        folder for folder in os.get_exec_path() if not folder.startswith(str(ROOT))
+    )
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
         found = {}

@@ -16,6 +16,7 @@ from mkdocs.plugins import CombinedEvent, event_priority
 from mkdocs.structure.files import File
 
 from docs_ext import notebook, page_cache
+from docs_ext.calculator import form as calculator
 from docs_ext.directives import values
 from docs_ext.finish import (
     content_policy,
@@ -181,7 +182,8 @@ def name_the_lines_of_broken_links():
 
 def add_scripts(files, config):
     """Add the scripts of the site's rooms, and the programs that are printed from formulas."""
-    for address, path in {**programs.FILES, **deferral.FILES, **taken.FILES}.items():
+    rooms = programs.FILES | calculator.FILES | deferral.FILES | taken.FILES
+    for address, path in rooms.items():
         files.append(File.generated(config, address, abs_src_path=str(path)))
     try:
         printed = programs.printed_scripts() | taken.printed_files()

@@ -238,7 +238,7 @@ class Optimizer(torch.optim.Optimizer):
         work = param
         if param.dtype != dtype or param.is_complex():
             # A copy, where the parameter is a half or is conjugated only when it is read.
-            work, grad = (real(one.to(dtype).resolve_conj()) for one in (param, grad))
+            work, grad = (real(tensor.to(dtype).resolve_conj()) for tensor in (param, grad))
         return work, -grad if group["maximize"] else grad, moments
 
     def _end(self, param: Tensor, work: Tensor) -> None:

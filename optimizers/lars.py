@@ -70,9 +70,9 @@ def lars_step(
         grad = -grad
 
     weight_norm, norm = np.linalg.norm(param), np.linalg.norm(grad)
-    trust_ratio = 1.0
-    if min(weight_norm, norm) > 0:
-        trust_ratio = trust_coefficient * weight_norm / (norm + weight_decay * weight_norm)  # 1
+    divisor = norm + weight_decay * weight_norm
+    trusted = min(weight_norm, norm) > 0
+    trust_ratio = trust_coefficient * weight_norm / divisor if trusted else 1.0  # 1
     grad = grad + weight_decay * param  # 2
     momentum_buffer = momentum * momentum_buffer + lr * trust_ratio * grad  # 3
     param = param - momentum_buffer  # 4

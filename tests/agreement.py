@@ -148,7 +148,7 @@ def reference(step, setting, grads):
 
 
 def allowance(params):
-    """By how much each of some successive parameters may be off; roundings add up in them."""
+    """Return by how much each successive parameter may be off; roundings add up in them."""
     return TOLERANCE * np.maximum.accumulate(np.abs(params))
 
 

@@ -37,7 +37,7 @@ def values(option, default):
     if option in VALUES:
         return [value for value in as_many(VALUES[option], default) if value != default]
     if isinstance(default, tuple):
-        return [tuple(one * scale for one in default) for scale in (0.9, 0.8, 0.95)]
+        return [tuple(beta * scale for beta in default) for scale in (0.9, 0.8, 0.95)]
     if default is None:
         return [0.5, 0.25, 2.0]
     if isinstance(default, int):
@@ -90,7 +90,11 @@ def takes_dtype(name, dtype):
 def defaults_of(name):
     """The options of an optimizer and their defaults, from the signature of its NumPy step."""
     parameters = inspect.signature(OPTIMIZERS[name].step).parameters.values()
-    return {one.name: one.default for one in parameters if one.default is not one.empty}
+    return {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.default is not parameter.empty
+    }
 
 
 def at_once(name, place, flip):
@@ -131,7 +135,7 @@ def has_kernel(name):
         return False
 
 
-# Two settings that tell the most, for what need not be tried with all; and one far from both.
+# The two settings that show the most, for what need not be tried with all; and one far from both.
 RICH = {name: [at_once(name, 0, False), at_once(name, 1, True)] for name in OPTIMIZERS}
 FAR = {name: {**at_once(name, 2, False), **having(name, lr=0.3)} for name in OPTIMIZERS}
 # At least two settings of every option besides its default, for the NumPy step and for the class.
@@ -139,7 +143,7 @@ SETTINGS = {name: settings_of(name) for name in OPTIMIZERS}
 
 
 class OfficialADOPT(adopt.ADOPT):
-    """The authors' class, told its exponent as ours is."""
+    """The authors' class, which gets its exponent as ours does."""
 
     def __init__(self, params, *args, clip_exp=0.25, **options):
         clip = None if clip_exp is None else lambda step: step**clip_exp
@@ -163,7 +167,7 @@ class PublishedLion(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
-            for theta in (one for one in group["params"] if one.grad is not None):
+            for theta in (param for param in group["params"] if param.grad is not None):
                 g, state = -theta.grad if group["maximize"] else theta.grad, self.state[theta]
                 m = state.get("exp_avg", torch.zeros_like(theta))
                 c = beta1 * m + (1 - beta1) * g
@@ -182,7 +186,7 @@ class PublishedSignum(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             beta = group["momentum"]
-            for x in (one for one in group["params"] if one.grad is not None):
+            for x in (param for param in group["params"] if param.grad is not None):
                 g = (-x.grad if group["maximize"] else x.grad) + group["weight_decay"] * x
                 m = beta * self.state[x].get("exp_avg", torch.zeros_like(x)) + (1 - beta) * g
                 x -= group["lr"] * m.sign()
@@ -369,7 +373,7 @@ def arguments_of(original):
     """What may be given to an original, by name."""
     fixed = getattr(original, "keywords", {})
     parameters = inspect.signature(original).parameters
-    return {key: one for key, one in parameters.items() if fixed.get(key) is not True}
+    return {key: values for key, values in parameters.items() if fixed.get(key) is not True}
 
 
 ORIGINALS = {name: original_of(name) for name in OPTIMIZERS if original_of(name)}

@@ -86,9 +86,10 @@ def run(tmp_path_factory):
                 flush=True,
             )
             status = int(waiting.stdout.readline())
-            told = errors.read_text(encoding="utf-8")
-            assert status == 0, told
-            assert "warning" not in told.lower()  # those of torch's C++ side, which -W cannot see
+            written = errors.read_text(encoding="utf-8")
+            assert status == 0, written
+            # torch's C++ side gives warnings that -W cannot see.
+            assert "warning" not in written.lower()
             return output.read_text(encoding="utf-8")
 
         yield run
@@ -159,7 +160,7 @@ def open_page(browser, address):
 
     def watch(page, host):
         page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-        page.on(  # what the content-security policy forbids is told there
+        page.on(  # what the content-security policy forbids is reported there
             "console", lambda message: message.type != "error" or faults.append(message.text)
         )
         page.on(
@@ -234,7 +235,7 @@ def page_html(convert):
 
 
 def drawn(page, frames: int = 2) -> None:
-    """Wait until a page has drawn some frames: what it was told before has happened by then."""
+    """Wait until a page has drawn some frames: what it was asked before has happened by then."""
     page.evaluate(
         """async frames => {
             while (frames--) await new Promise(done => requestAnimationFrame(done));
@@ -303,7 +304,7 @@ def sampled(items: list) -> list:
             seen |= names
         few = found[0].get_closest_marker("few")
         most = few.args[0] if few else SAMPLE
-        kept |= {item.nodeid for *_, item in sorted(chosen, key=lambda one: one[:2])[:most]}
+        kept |= {item.nodeid for *_, item in sorted(chosen, key=lambda case: case[:2])[:most]}
     return [item for item in items if item.nodeid in kept]
 
 

@@ -12,7 +12,7 @@ NAMES = list(OPTIMIZERS)
 CASES = [(name, options) for name in NAMES for options in cases.RICH[name]]
 every_optimizer = pytest.mark.parametrize("name", NAMES)
 every_case = pytest.mark.parametrize(("name", "options"), CASES)
-# Of each optimizer the dtypes that it takes.
+# The dtypes that each optimizer takes.
 every_dtype = pytest.mark.parametrize(
     ("name", "dtype"),
     [
@@ -91,11 +91,11 @@ def same_state(ours, theirs):
         ours, theirs = (
             {
                 key: {k: v for k, v in values.items() if k not in uncounted}
-                for key, values in one.items()
+                for key, values in state.items()
             }
-            for one in (ours, theirs)
+            for state in (ours, theirs)
         )
-        ours, theirs = ({k: v for k, v in one.items() if v} for one in (ours, theirs))
+        ours, theirs = ({k: v for k, v in state.items() if v} for state in (ours, theirs))
     assert ours.keys() == theirs.keys()
     for key, state in ours.items():
         assert state.keys() == theirs[key].keys()

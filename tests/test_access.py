@@ -1,6 +1,7 @@
 """Who does not see the page, has no pointer, or wants nothing to move, is served as well."""
 
 import contextlib
+import re
 
 import pytest
 from playwright.sync_api import TimeoutError, expect
@@ -44,12 +45,12 @@ def test_axe_finds_nothing_on_any_page(browser, address, site, sample):
         page.evaluate("async () => { await document.fonts.ready }")
         drawn(page)
         narrow = ["target-size", "scrollable-region-focusable"]
-        found += [f"{path}: {one}" for one in page.evaluate(LOOK, narrow)]
+        found += [f"{path}: {fault}" for fault in page.evaluate(LOOK, narrow)]
         page.set_viewport_size({"width": 1280, "height": 900})
         page.evaluate(THIN_OUT)
-        found += [f"{path}: {one}" for one in page.evaluate(LOOK, None)]
+        found += [f"{path}: {fault}" for fault in page.evaluate(LOOK, None)]
         page.evaluate("document.body.dataset.mdColorScheme = 'slate'")
-        found += [f"{path}, dark: {one}" for one in page.evaluate(LOOK, ["color-contrast"])]
+        found += [f"{path}, dark: {fault}" for fault in page.evaluate(LOOK, ["color-contrast"])]
     context.close()
     assert found == []
 
@@ -109,7 +110,7 @@ MARKED = """() => {
 
 
 @pytest.mark.parametrize(
-    "path", ["", "adam/", "nadam/", "muon/", "choose/", "notebooks/adam_can_fail/"]
+    "path", ["", "adam/", "nadam/", "muon/", "choose/", "cost/", "notebooks/adam_can_fail/"]
 )
 def test_all_text_stands_out_from_what_it_lies_on(open_page, path):
     page = open_page(path, reduced_motion="reduce")
@@ -141,7 +142,9 @@ FOCUS = """async () => {
 }"""
 
 
-@pytest.mark.parametrize(("path", "width"), [("adam/", 1280), ("choose/", 1280), ("", 390)])
+@pytest.mark.parametrize(
+    ("path", "width"), [("adam/", 1280), ("choose/", 1280), ("cost/", 1280), ("", 390)]
+)
 def test_the_keyboard_gets_everywhere_and_one_sees_where(open_page, path, width):
     page = open_page(path, width=width, reduced_motion="reduce")
     stops, unseen = [], []
@@ -190,6 +193,28 @@ def test_nothing_moves_for_those_who_want_that(open_page):
         return parseFloat(style.transitionDuration) > 0 || style.animationName !== "none";
     }).length"""
     assert page.evaluate(moving) == 0
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_the_first_figure_moves_for_those_who_welcome_it_and_ends_whole(
+    browser, open_page, site, motion
+):
+    with contextlib.closing(browser.new_context(reduced_motion=motion)) as context:
+        context.add_init_script("""window.changes = 0;
+            new MutationObserver((seen) => (window.changes += seen.length))
+                .observe(document, { subtree: true, attributeFilter: ["d"] })""")
+        page = open_page("", context=context)
+        text = (site / "index.html").read_text(encoding="utf-8")
+        written = re.findall(r'<path d="([^"]*)"[^>]* stroke="var\(--hue', text)
+        assert len(written) == 8  # four lines, and four rows of dots
+        page.wait_for_function(
+            """([written, moves]) => (changes > written.length) === moves &&
+                [...document.querySelectorAll("figure path[stroke^='var(--hue']")]
+                    .every((path, i) => path.getAttribute("d").trim() === written[i].trim())""",
+            arg=[written, motion == "no-preference"],
+        )
+        drawn(page)
+        assert (page.evaluate("changes") > 0) == (motion == "no-preference")
 
 
 def test_formulas_and_figures_have_text(open_page, site):

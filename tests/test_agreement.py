@@ -46,7 +46,7 @@ from optimizers import OPTIMIZERS, rule_of
 
 RESULTS = json.loads(FILE.read_text(encoding="utf-8"))
 ROWS = {(row["optimizer"], row["library"]): row for row in RESULTS["rows"]}
-PAIRS = [f"{one.optimizer}-{one.library}" for one in CONTENDERS]
+PAIRS = [f"{contender.optimizer}-{contender.library}" for contender in CONTENDERS]
 
 
 def need(library):
@@ -63,7 +63,7 @@ def row_of(contender):
 
 
 def test_every_pair_has_its_row_and_nothing_else():
-    named = [(one.optimizer, one.library, one.path) for one in CONTENDERS]
+    named = [(contender.optimizer, contender.library, contender.path) for contender in CONTENDERS]
     assert [(row["optimizer"], row["library"], row["path"]) for row in RESULTS["rows"]] == named
     assert {optimizer for optimizer, *_ in named} <= set(OPTIMIZERS)
     assert [(move.optimizer, move.library) for move in MOVES] == [
@@ -96,11 +96,11 @@ def test_a_row_is_what_the_library_computes(contender):
         assert near(contender, names, theirs, hyper) <= ROUNDING, remedy
 
 
-@pytest.mark.parametrize("move", MOVES, ids=[f"{one.optimizer}-{one.library}" for one in MOVES])
+@pytest.mark.parametrize("move", MOVES, ids=[f"{move.optimizer}-{move.library}" for move in MOVES])
 def test_a_move_takes_the_steps_that_the_page_promises(move):
     need(move.library)
     pair = move.optimizer, move.library
-    (written,) = [one for one in RESULTS["moves"] if (one["optimizer"], one["library"]) == pair]
+    (written,) = [move for move in RESULTS["moves"] if (move["optimizer"], move["library"]) == pair]
     found = tried_out(move, ROWS[pair]["rounds"])
     for schedule, left in written["left"].items():
         same = left <= ROUNDING
@@ -156,7 +156,7 @@ ALIKE = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_variation_fits_an_optimizer_and_changes_its_steps(name):
-    fitting = {one for one in OPTIMIZERS if varied(one, (name,))}
+    fitting = {optimizer for optimizer in OPTIMIZERS if varied(optimizer, (name,))}
     assert fitting, f"{name!r} fits no formula: mend its edits, or delete it"
     alike = set()
     for optimizer in fitting:
@@ -183,14 +183,14 @@ def test_what_the_variations_show_is_what_they_print():
 
 @pytest.mark.parametrize("path", SOURCES)
 def test_a_source_that_is_cited_says_it(path):
-    (library,) = {one.library for one in CONTENDERS if one.path == path}
+    (library,) = {contender.library for contender in CONTENDERS if contender.path == path}
     need(library)
     rows = [row for row in RESULTS["rows"] if row["path"] == path and row["sources"]]
     if installed(library) != RESULTS["libraries"][library]["version"]:
         pytest.skip(f"the page cites {library} {RESULTS['libraries'][library]['version']}")
     assert rows, f"{path} does not differ: delete its sources"
     for row in rows:
-        assert row["sources"] == [found_in(*one) for one in SOURCES[path]]
+        assert row["sources"] == [found_in(*source) for source in SOURCES[path]]
 
 
 def test_what_differs_has_a_source():
@@ -253,7 +253,7 @@ def test_mlx_corrects_no_bias_unless_asked():
 def test_most_of_optax_has_no_weight_decay():
     rows = [row for row in RESULTS["rows"] if row["library"] == "optax"]
     assert sum("weight_decay" in row["without"] for row in rows) > len(rows) / 2
-    (adam,) = [one for one in RESULTS["moves"] if (one["optimizer"], one["library"]) == ADAM]
+    (adam,) = [move for move in RESULTS["moves"] if (move["optimizer"], move["library"]) == ADAM]
     assert max(adam["left"].values()) <= ROUNDING
     assert not ROWS["AdamW", "optax"]["differs"]
     assert not ROWS["AdamW", "optax"]["without"]
@@ -280,5 +280,9 @@ def test_what_is_not_counted_again_is_torchs_own():
     for name in ("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adadelta"):
         own = rf"name='{name.lower()}',\s+opt_class=torch\.optim\.{name},"
         assert re.search(own, listed), name
-    taken = {one.path for one in CONTENDERS if one.library in ("timm", "pytorch-optimizer")}
+    taken = {
+        contender.path
+        for contender in CONTENDERS
+        if contender.library in ("timm", "pytorch-optimizer")
+    }
     assert not [path for path in taken if path.startswith("torch.")]

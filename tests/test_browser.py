@@ -13,12 +13,12 @@ from .conftest import ROOT, drawn
 from .test_snippets import title
 
 FILES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("notebooks/*.py")])
-# By address, the file.
+# The file at each address.
 PAGES = {
     "" if file.stem == "index" else f"{file.relative_to(ROOT / 'docs').with_suffix('')}/": file
     for file in FILES
 }
-# By address, the tabs that a reader has to open; None stands for what is open anyway.
+# The tabs that a reader has to open, by address; None stands for what is open anyway.
 TABS = {path: [None, *map(str.lower, names_on(file)[1:])] for path, file in PAGES.items()}
 SECTIONS = ("description", "formula", "example", "what-differs", "worked-numbers")
 
@@ -371,12 +371,12 @@ def test_the_stepper_computes_the_worked_numbers(open_page, path):
         walked = stepper.evaluate(WALK)
         begin = sum(line.section == "initialize" for line in lines)
         assert len(walked) == begin + 3 * (len(lines) - begin)
-        # Of a quantity that is assigned twice, the table shows the second value.
+        # The table shows the second value of a quantity that is assigned twice.
         last = {(moment, row): (value, shown) for moment, row, value, shown, _ in walked}
         for value, shown in last.values():
             assert value == shown
         assert all(
-            re.match(rf"Iteration {one[0]}, line \d+ of \d+ gives", one[4]) for one in walked
+            re.match(rf"Iteration {row[0]}, line \d+ of \d+ gives", row[4]) for row in walked
         )
         stepper.get_by_role("button", name="Back").press("ArrowLeft")
         assert stepper.get_by_role("status").inner_text() == walked[-2][4]

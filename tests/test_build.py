@@ -237,7 +237,7 @@ def render(folder: Path, name: str, config) -> Page:
 
 
 @pytest.mark.parametrize("fault", IN_A_PAGE)
-def test_a_fault_of_a_page_is_told_and_located(fault, config, tmp_path, caplog):
+def test_a_fault_of_a_page_is_reported_and_located(fault, config, tmp_path, caplog):
     name, right, wrong, words = IN_A_PAGE[fault]
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
@@ -245,11 +245,11 @@ def test_a_fault_of_a_page_is_told_and_located(fault, config, tmp_path, caplog):
     line = plant(path, right, wrong)
     try:
         render(tmp_path, name, config)
-        told = caplog.text  # warnings, which stop a strict build at its end
+        reported = caplog.text  # warnings, which stop a strict build at its end
     except BuildError as error:  # what MkDocs tells without a traceback
-        told = str(error)
+        reported = str(error)
     for word in [f"{path}:{line}: ", *words]:
-        assert word in told
+        assert word in reported
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def failed(project, tmp_path_factory):
 
 
 @pytest.mark.parametrize("fault", IN_ALL)
-def test_a_fault_that_a_whole_build_sees_is_told(fault, failed):
+def test_a_fault_that_a_whole_build_sees_is_reported(fault, failed):
     done, lines, _ = failed
     file, _, wrong, words = IN_ALL[fault]
     for word in [f"{file}:{lines[fault]}: " if wrong else "", *words]:
@@ -324,7 +324,7 @@ def test_a_site_survives_an_interrupted_exchange(moment, tmp_path, monkeypatch):
     assert (site / "index.html").read_text(encoding="utf-8") == "site"
     assert replace_site.replace(new) == site
     assert (site / "index.html").read_text(encoding="utf-8") == ".site.new"
-    assert [one.name for one in tmp_path.iterdir()] == ["site"]
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
 # Each: the file, what stands there, what is put in its place, and what the message has to say.
@@ -358,7 +358,7 @@ IN_THE_PROJECT = {
 
 @pytest.mark.every
 @pytest.mark.parametrize("fault", IN_THE_PROJECT)
-def test_a_fault_of_the_project_is_told_and_located(fault, project, tmp_path):
+def test_a_fault_of_the_project_is_reported_and_located(fault, project, tmp_path):
     file, right, wrong, words = IN_THE_PROJECT[fault]
     path = project / file
     before = path.read_text(encoding="utf-8")

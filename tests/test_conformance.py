@@ -26,7 +26,7 @@ REFUSED = {"amsgrad", "foreach", "capturable", "differentiable", "fused", "adjus
 
 def describe(name):
     original = cases.ORIGINALS.get(name)
-    # Of what torch does not know: what its Adam is given, so far as ours takes it.
+    # Where torch has no such class: what its Adam is given, so far as ours takes it.
     theirs = THEIRS.get(getattr(original, "func", original), THEIRS[torch.optim.Adam])
     ours = OPTIMIZERS[name].optimizer
     # An option with one value may be named, in torch's place among the arguments, and is refused.

@@ -30,7 +30,7 @@ def test_arguments_have_the_original_names_order_and_defaults(name):
     ours = inspect.signature(OPTIMIZERS[name].optimizer).parameters
     original = cases.ORIGINALS[name]
     theirs = inspect.signature(original).parameters
-    # Options that are set in advance can be given by name only; the class tells their places.
+    # Options that are set in advance can be given by name only; the class knows their places.
     placed = inspect.signature(getattr(original, "func", original)).parameters
     positional = [key for key, value in ours.items() if value.kind is value.POSITIONAL_OR_KEYWORD]
     assert positional == [key for key in placed if key in positional]

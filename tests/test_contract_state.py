@@ -237,7 +237,7 @@ def test_the_state_of_another_algorithm_is_refused(saver, loader):
         other = make(weights())
         feed(other, range(2))
         # What the loader refuses may be an option that the saver has from its parent.
-        known = "|".join(label(one) for one in (saver, OPTIMIZERS[saver].parent) if one)
+        known = "|".join(label(name) for name in (saver, OPTIMIZERS[saver].parent) if name)
         why = f"is not {label(loader)}$|use ({known})$|has a state without [a-z_]+$"
         refuses(optimizer, other.state_dict(), why)
 

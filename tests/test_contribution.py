@@ -60,18 +60,18 @@ def test_a_module_names_its_source(name):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_source_is_told_alike_wherever_it_is_told(name):
+def test_a_source_is_cited_alike_wherever_it_is_cited(name):
     said = set(re.findall(r"\w[\w.]*\w|\w", cited(name)))
     for part in (OPTIMIZERS[name].step, OPTIMIZERS[name].optimizer):
-        told = re.search(r"Source:\n(.*?)\n\n", inspect.getdoc(part), re.DOTALL)
+        own = re.search(r"Source:\n(.*?)\n\n", inspect.getdoc(part), re.DOTALL)
         lines, first = inspect.getsourcelines(part)
         line = first + next((n for n, text in enumerate(lines) if "Source:" in text), 0)
         where = f"optimizers/{module_name(name)}.py:{line}: {part.__name__}"
-        assert told, f"{where} names no source; write `Source:` and the module's, shortened"
-        words = re.findall(r"\w[\w.]*\w|\w", re.sub(r"\bet al\b", "", told[1].partition(";")[0]))
+        assert own, f"{where} names no source; write `Source:` and the module's, shortened"
+        words = re.findall(r"\w[\w.]*\w|\w", re.sub(r"\bet al\b", "", own[1].partition(";")[0]))
         odd = [word for word in words if word not in said]
         assert not odd, (
-            f"{where} cites {' '.join(told[1].split())!r}, but the module's `Source:` does not say "
+            f"{where} cites {' '.join(own[1].split())!r}, but the module's `Source:` does not say "
             f"{', '.join(odd[:3])}; shorten that one here"
         )
 
@@ -133,7 +133,7 @@ def test_the_figures_of_a_page_speak_of_its_optimizer(name):
     for words, url in re.findall(r"!\[(.+)\]\(figure:(.+)\)", page.read_text(encoding="utf-8")):
         _, shown, *_ = address.read(url, tuple(TITLES[page]))
         try:
-            address.refuse_unnamed([one for one in shown if one == name], words)
+            address.refuse_unnamed([optimizer for optimizer in shown if optimizer == name], words)
         except address.AddressError as error:
             pytest.fail(f"{locate(page, f'](figure:{url}')}: {error}")
 
@@ -245,9 +245,9 @@ def test_a_tab_takes_four_files_and_all_else_follows(copy, tmp_path):
         r"var\(--hue-(\d+)\)", page[page.index("<svg viewBox") :].partition("</svg>")[0]
     )
     assert len(set(hues)) == len(names_on(ROOT / "docs" / "adam.md")) + 1
-    package = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
-    assert 'id="optimizers.Throwaway"' in package
-    assert 'id="optimizers.throwaway_step"' in package
+    for page, place in (("api", "Throwaway"), ("api-numpy", "throwaway_step")):
+        html = (tmp_path / "site" / page / "index.html").read_text(encoding="utf-8")
+        assert f'id="optimizers.{place}"' in html
 
 
 @pytest.mark.parametrize("parent", OPTIMIZERS)
@@ -260,12 +260,12 @@ def test_a_new_module_has_nothing_that_is_its_parents_alone(parent):
         assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{name} is imported for nothing"
     assert "arXiv" not in text
     assert "torch.optim" not in text.partition('"""Tiger for PyTorch.')[2].partition("Args:")[0]
-    step, cls = (one for one in source.body if hasattr(one, "body"))
+    step, cls = (node for node in source.body if hasattr(node, "body"))
     for part in (step, cls):
         assert re.search(r"Source:\n\n", ast.get_docstring(part)), part.name
 
 
-def test_a_formula_that_is_missing_is_told_in_a_line_not_by_a_traceback(copy):
+def test_a_formula_that_is_missing_is_reported_in_a_line_not_by_a_traceback(copy):
     shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", copy)
     assert make_new(copy, "Tiger", "adam", "Adam").returncode == 0
@@ -290,7 +290,7 @@ def test_what_concerns_an_optimizer_is_found_by_name_snippet_and_page():
     assert found(number=3) == set()
 
 
-def test_a_fault_of_what_differs_is_told_with_its_line(convert):
+def test_a_fault_of_what_differs_is_reported_with_its_line(convert):
     page = ROOT / "docs" / "adam.md"
     with pytest.raises(PageError, match=rf"^{locate(page, '::: differs AdamW')}: say why each"):
         convert("::: differs AdamW", path=page)
@@ -333,5 +333,5 @@ def test_running_it_twice_changes_nothing(copy):
     assert contents(copy) == once
 
 
-def test_something_left_out_is_told(copy):
+def test_something_left_out_is_reported(copy):
     assert "usage: make new NAME=" in make_new(copy, "Tiger", "", "Adam").stderr

@@ -7,6 +7,7 @@ skipped, and what needs nothing but torch is tested in any case.
 import copy
 import gc
 import inspect
+import runpy
 from functools import partial
 
 import pytest
@@ -14,8 +15,10 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from optimizers import OPTIMIZERS
+from optimizers import OPTIMIZERS, AdamW, Muon
 from tests import cases
+
+from .conftest import ROOT
 
 # A run makes 8 updates, each from 2 batches, and is resumed from what it saved after the fourth.
 UPDATES, ACCUMULATED, SAVED = 8, 2, 4
@@ -249,6 +252,21 @@ def test_lightning_resumes_weights_in_bfloat16_with_their_state_in_float32(name,
     assert all(param.dtype == torch.bfloat16 for param in model.parameters())
     for state in optimizer.state.values():
         assert all(value.dtype == torch.float32 for value in state.values())
+
+
+@pytest.mark.parametrize("loop", [in_accelerate, in_lightning])
+def test_the_two_optimizers_of_the_page_of_questions_are_resumed_to_the_bit(loop, tmp_path):
+    together = runpy.run_path(str(ROOT / "snippets" / "together.py"))["Together"]
+
+    def make(params):
+        matrices, vectors = ([p for p in params if (p.dim() == 2) == wanted] for wanted in (1, 0))
+        return together(Muon(matrices, lr=0.02), AdamW(vectors, lr=0.01))
+
+    whole, resumed = (loop("AdamW", make, tmp_path, False, resume) for resume in (False, True))
+    check_weights(whole, resumed, 0)
+    assert whole[1].state_dict()["optimizers"][0]["param_groups"][0]["lr"] < 0.02
+    start = network("AdamW", seed=0)
+    assert not torch.equal(next(start.parameters()), next(whole[0].parameters()))
 
 
 class SAM(torch.optim.Optimizer):

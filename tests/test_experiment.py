@@ -121,6 +121,8 @@ def test_an_argument_that_makes_no_sense_is_refused(
 
 
 def test_a_run_that_diverges_says_so():
-    losses = experiment.train(experiment.SETTINGS | SIZES, ("Adam", 1e30, 0))["losses"]
+    losses = experiment.train(
+        experiment.SETTINGS | SIZES | {"options": experiment.OPTIONS}, ("Adam", 1e30, 0)
+    )["losses"]
     assert losses[0] > 4
     assert losses[1:] == [None, None]

@@ -17,16 +17,25 @@ from .conftest import ROOT
 
 NAMES = {
     "cost": [],
+    "gradient": ["Gradient Descent"],
+    "look-ahead": ["Momentum", "Nesterov"],
     "loss": ["RMSprop", "Adagrad", "Adadelta"],
+    "memory": ["Adam"],
     "paths": ["Adam", "AdamW", "ADOPT"],
+    "rare": ["Adam", "AMSGrad"],
     "singular-values": ["Muon"],
+    "start": ["Adam"],
     "step-length": ["RMSprop", "Adagrad", "Adadelta"],
+    "trained": ["AdamW"],
+    "turned": ["Adam", "Momentum", "Muon"],
 }
+# What is drawn point by point, W to the right and b upwards.
+PLANES = ("gradient", "look-ahead", "paths")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def numbers(text):
-    return [float(one) for one in NUMBER.findall(text.replace("−", "-").replace(",0", "0"))]
+    return [float(number) for number in NUMBER.findall(text.replace("−", "-").replace(",0", "0"))]
 
 
 @pytest.mark.parametrize("name", drawings.FIGURES)
@@ -40,8 +49,8 @@ def test_a_table_has_the_numbers_of_its_drawing(name):
         (at,) = numbers(about)
         for cell, line in zip(cells, lines, strict=True):
             # A path is drawn point by point, all else above what its row is about.
-            nearest = int(at) if name == "paths" else np.abs(line[:, 0] - at).argmin()
-            drawn = line[nearest] if name == "paths" else line[nearest, 1:]
+            nearest = int(at) if name in PLANES else np.abs(line[:, 0] - at).argmin()
+            drawn = line[nearest] if name in PLANES else line[nearest, 1:]
             # Half of the last digit.
             half = 0.51 * 10.0 ** -len(cell.rpartition(".")[2]) if "." in cell else 0.5
             assert numbers(cell) == pytest.approx(list(drawn), abs=half), (about, cell)
@@ -56,9 +65,9 @@ def test_the_words_of_a_figure_have_its_numbers():
             _, _, table = with_table(url, tuple(names_on(page)), words)
             cells = " ".join(cell for row in table for cell in row)
             known = [LOSSES["ravine"].lr, *numbers(url), *numbers(re.sub("<.+?>", " ", cells))]
-            for word in re.findall(r"\d+\.\d+", words):
+            for word in re.findall(r"-?\d+\.\d+", words.replace("−", "-")):
                 digits = len(word.partition(".")[2])
-                assert float(word) in [round(one, digits) for one in known], (page.name, word)
+                assert float(word) in [round(value, digits) for value in known], (page.name, word)
                 found += 1
     assert found > 10
 
@@ -79,7 +88,7 @@ FIGURE = re.compile(r"!\[(.+)\]\(figure:(.+)\)")
 
 def test_a_figure_is_refused_that_cannot_be_drawn_as_its_address_says(convert):
     for url, message in {
-        "pats": "no figure `pats`; there are: cost, loss, paths",
+        "pats": "no figure `pats`; there are: cost, gradient, look-ahead, loss, memory, paths",
         "paths?AdamX.lr=0.1": "`AdamX.lr` sets nothing; Adam has: lr, betas.0, betas.1, eps",
         "paths?Lion.lr=0.1": "`Lion.lr` sets nothing; Adam has: lr",
         "paths?Adam.lrr=0.1": "`Adam.lrr` sets nothing; Adam has: lr",

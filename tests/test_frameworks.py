@@ -278,7 +278,7 @@ def test_a_file_that_is_called_as_a_package_does_not_take_its_place(capsys, tmp_
         ("jax", "adam", "optax:adam", True),
         ("keras", "lion", "keras:Lion", True),
         ("keras", "adam", "keras:Adam", False),  # its ε stands elsewhere, its decay is another
-        ("mlx", "adamw", "mlx:AdamW", False),  # it corrects no bias unless it is told to
+        ("mlx", "adamw", "mlx:AdamW", False),  # it corrects no bias unless an option asks for it
         ("mlx", "lion", "mlx:Lion", True),
     ],
 )

@@ -38,7 +38,9 @@ def weights(*shapes, dtype=torch.float32, seed=0):
 
 def give(params, time):
     """Gradients that depend on the time and on the place of the parameter; with heavy tails."""
-    for param, grad in zip(params, weights(*(one.shape for one in params), seed=time), strict=True):
+    for param, grad in zip(
+        params, weights(*(param.shape for param in params), seed=time), strict=True
+    ):
         param.grad = torch.empty_like(param).copy_(grad.detach() ** 3)
 
 
@@ -469,7 +471,10 @@ def test_torch_compile_makes_its_own_kernels():
 def test_without_the_extra_it_is_named_where_the_kernel_is_insisted_on(
     monkeypatch, tmp_path, missing
 ):
-    for module in [missing, *(one for one in sys.modules if one.startswith("optimizers.formula"))]:
+    for module in [
+        missing,
+        *(loaded for loaded in sys.modules if loaded.startswith("optimizers.formula")),
+    ]:
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(sys, "path_importer_cache", {})
     find = importlib.machinery.PathFinder.find_spec
@@ -589,14 +594,16 @@ def test_the_kernel_has_the_lines_of_the_formula_and_touches_each_value_once(nam
     rule = rule_of(name)
     text = printed(rule)
     body = text[text.index("for i in") :].splitlines()[1:]
-    shown = [one.latex for one in rule.lines("W", "iteration") if rule.symbols[one.target].of]
+    shown = [line.latex for line in rule.lines("W", "iteration") if rule.symbols[line.target].of]
     assert [line.partition("  # ")[2] for line in body if "  # " in line] == shown
-    for one in ("param", "grad", *OPTIMIZERS[name].optimizer.state_names):
-        reads = sum(f" {one}s[i]" in line.replace("*", " ") for line in body) - sum(
-            line.strip().startswith(f"{one}s[i] =") for line in body
+    for quantity in ("param", "grad", *OPTIMIZERS[name].optimizer.state_names):
+        reads = sum(f" {quantity}s[i]" in line.replace("*", " ") for line in body) - sum(
+            line.strip().startswith(f"{quantity}s[i] =") for line in body
         )
         assert reads == 1
-        assert sum(line.strip().startswith(f"{one}s[i] =") for line in body) == (one != "grad")
+        assert sum(line.strip().startswith(f"{quantity}s[i] =") for line in body) == (
+            quantity != "grad"
+        )
     assert "64" not in text.replace("float64", "", 1)  # nothing is computed in it in the loop
 
 
@@ -758,5 +765,5 @@ def test_a_step_on_a_gpu_is_one_launch_for_each_dtype():
         optimizer.step()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as seen:
         optimizer.step()
-    kernels = [one.name for one in seen.events() if "mem" not in one.name.lower()]
+    kernels = [event.name for event in seen.events() if "mem" not in event.name.lower()]
     assert kernels.count("each") == 2, kernels

@@ -62,7 +62,8 @@ def needed(requirements: list[str], extras: tuple[str, ...]) -> dict[str, Distri
         asked, of = waiting.pop()
         for requirement in map(Requirement, asked):
             met = [
-                not requirement.marker or requirement.marker.evaluate({"extra": one}) for one in of
+                not requirement.marker or requirement.marker.evaluate({"extra": extra})
+                for extra in of
             ]
             if any(met) and requirement.name != NAME and requirement.name not in found:
                 one = found[requirement.name] = distribution(requirement.name)
@@ -76,7 +77,9 @@ def asked(extra: str) -> dict[str, Distribution]:
     """Return what the package asks for with an extra."""
     optional = PROJECT["optional-dependencies"]
     of_extras = [
-        f"{one}; extra == '{name}'" for name in ("formula", "fused") for one in optional[name]
+        f"{requirement}; extra == '{name}'"
+        for name in ("formula", "fused")
+        for requirement in optional[name]
     ]
     return needed([*PROJECT["dependencies"], *of_extras], ("", extra))
 
@@ -100,10 +103,13 @@ def python_with(wheel, tmp_path_factory):
                 (metadata,) = [name for name in archive.namelist() if name.endswith("METADATA")]
                 lines = archive.read(metadata).decode().splitlines()
             asks = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")]
-            for one in needed(asks, ("", extra)).values():
-                for name in {file.parts[0] for file in one.files or ()} - {"..", "__pycache__"}:
+            for distribution in needed(asks, ("", extra)).values():
+                for name in {file.parts[0] for file in distribution.files or ()} - {
+                    "..",
+                    "__pycache__",
+                }:
                     if not (packages / name).exists():
-                        (packages / name).symlink_to(one.locate_file(name))
+                        (packages / name).symlink_to(distribution.locate_file(name))
             install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps"]
             subprocess.run([*install, "--no-index", "--quiet", wheel], check=True)
             made[extra] = python
@@ -244,7 +250,9 @@ def test_the_command_line_says_what_is_missing(run_with):
 
 def test_an_extra_weighs_what_its_page_says():
     def megabytes(found):
-        files = {file.locate() for one in found.values() for file in one.files or ()}
+        files = {
+            file.locate() for distribution in found.values() for file in distribution.files or ()
+        }
         return (
             sum(file.stat().st_size for file in files if file.suffix != ".pyc" and file.exists())
             / 1e6
@@ -254,14 +262,16 @@ def test_an_extra_weighs_what_its_page_says():
     assert [extra for extra, _ in rows] == ["formula", "fused"]
     alone = asked("")
     for extra, said in rows:
-        more = {name: one for name, one in asked(extra).items() if name not in alone}
+        more = {
+            name: distribution for name, distribution in asked(extra).items() if name not in alone
+        }
         assert megabytes(more) == pytest.approx(float(said), rel=0.1, abs=0.1), (
             f"docs/install.md: the extra `{extra}` weighs {megabytes(more):.1f} MB"
         )
 
 
 def test_the_page_says_what_pyproject_asks_for():
-    numpy, torch = (one.replace(">=", " ") for one in PROJECT["dependencies"])
+    numpy, torch = (requirement.replace(">=", " ") for requirement in PROJECT["dependencies"])
     python = PROJECT["requires-python"].removeprefix(">=")
     said = f"Python {python} or newer, {numpy.replace('numpy', 'NumPy')} or newer, {torch} or newer"
     assert said in PAGE
@@ -270,7 +280,12 @@ def test_the_page_says_what_pyproject_asks_for():
 def test_one_name_stands_everywhere():
     assert PROJECT["name"] == NAME
     optional = PROJECT["optional-dependencies"].values()
-    own = {re.split(r"[\[<>=; ]", one)[0] for extra in optional for one in extra if "[" in one}
+    own = {
+        re.split(r"[\[<>=; ]", requirement)[0]
+        for extra in optional
+        for requirement in extra
+        if "[" in requirement
+    }
     others = {"mkdocstrings", "mlx"}  # they have extras, too
     assert own - others == {NAME}
 

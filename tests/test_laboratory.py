@@ -74,9 +74,9 @@ def test_the_rules_in_the_browser_agree_over_500_steps(open_page):
     for name, setting in settings.items():
         defaults = cases.defaults_of(name)
         assert all(
-            setting[one["key"].partition(".")[0]] != defaults[one["key"].partition(".")[0]]
-            for one in hyperparameters(name)
-            if one["scale"] != "flag"
+            setting[option["key"].partition(".")[0]] != defaults[option["key"].partition(".")[0]]
+            for option in hyperparameters(name)
+            if option["scale"] != "flag"
         )
     seen = page.evaluate(
         """async (rules) => Object.fromEntries(await Promise.all(rules.map(
@@ -96,7 +96,7 @@ def test_the_rules_in_the_browser_agree_over_500_steps(open_page):
     )
     for name, entry in OPTIMIZERS.items():
         reference = agreement.reference(entry.step, settings[name], grads[name])
-        found = [{key: np.array(value) for key, value in one.items()} for one in seen[name]]
+        found = [{key: np.array(value) for key, value in run.items()} for run in seen[name]]
         assert agreement.disagreement(found, *reference) is None, name
 
 
@@ -114,7 +114,7 @@ def test_the_noise_is_park_and_millers(open_page):
 
 def settled(page):
     """Wait until the address holds what the form shows, and return it."""
-    drawn(page)  # a change of the address is told later than it is made
+    drawn(page)  # the event of a changed address comes later than the change
     page.wait_for_selector(".lab-said[aria-busy=false]")
     return page.evaluate("location.hash")
 
@@ -150,11 +150,11 @@ def everything(key):
     parts = [f"loss={key}", f"on={','.join(OPTIMIZERS)}", "seed=7", f"steps={steps}"]
     for name in OPTIMIZERS:
         options = {**cases.RICH[name][0], "lr": 0.01}
-        for one in hyperparameters(name):
-            option, _, index = one["key"].partition(".")
+        for row in hyperparameters(name):
+            option, _, index = row["key"].partition(".")
             value = options.get(option, True)
             value = value[int(index)] if index else value
-            parts.append(f"{name}.{one['key']}={json.dumps(value)}")
+            parts.append(f"{name}.{row['key']}={json.dumps(value)}")
     return "#" + "&".join(part.replace(" ", "%20") for part in parts)
 
 
@@ -300,13 +300,15 @@ def ends_of(hyper):
 def test_an_address_goes_as_far_as_the_sliders(open_page):
     page = open_page("lab/")
     for name in OPTIMIZERS:
-        hypers = [one for one in hyperparameters(name) if one["scale"] != "flag"]
+        hypers = [option for option in hyperparameters(name) if option["scale"] != "flag"]
         for end in (0, 1):
-            at_end = [f"{name}.{one['key']}={round(ends_of(one)[end], 6)}" for one in hypers]
+            at_end = [
+                f"{name}.{option['key']}={round(ends_of(option)[end], 6)}" for option in hypers
+            ]
             go(page, f"#loss=bowl&steps=5&on={name}&{'&'.join(at_end)}")
             assert "The address" not in said(page)
-        beyond = [f"{name}.{one['key']}={ends_of(one)[1] * 1.01 + 1}" for one in hypers]
-        beyond += [f"{name}.{one['key']}={ends_of(one)[0] - 1}" for one in hypers]
+        beyond = [f"{name}.{option['key']}={ends_of(option)[1] * 1.01 + 1}" for option in hypers]
+        beyond += [f"{name}.{option['key']}={ends_of(option)[0] - 1}" for option in hypers]
         for asked in beyond:
             go(page, f"#loss=bowl&steps=5&on={name}&{asked}")
             assert f"“{asked}”, which is left out" in said(page)
@@ -377,7 +379,7 @@ def test_play_is_in_view_and_the_map_stays_while_sliders_move(open_page):
         slider.scroll_into_view_if_needed()
         expect(phone.locator(".lab-map")).to_be_in_viewport(ratio=1)
         expect(slider).to_be_in_viewport(ratio=1)
-        box, below = (one.bounding_box() for one in (phone.locator(".lab-map"), slider))
+        box, below = (element.bounding_box() for element in (phone.locator(".lab-map"), slider))
         assert below["y"] > box["y"] + box["height"]
 
 
@@ -413,7 +415,7 @@ def test_labels_do_not_cover_each_other(open_page):
 
 def lab_links(text):
     """The states in the links to the laboratory of a page's HTML or Markdown."""
-    return [html.unescape(one) for one in re.findall(r'href="[^"]*(#loss=[^"]*)"', text)]
+    return [html.unescape(link) for link in re.findall(r'href="[^"]*(#loss=[^"]*)"', text)]
 
 
 def park_and_miller(seed):
@@ -510,14 +512,16 @@ def test_each_thing_to_try_shows_what_its_sentence_says():
             for angle, other in zip((30, 77), others, strict=True):
                 c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
                 np.testing.assert_allclose(first @ [[c, s], [-s, c]], other, rtol=1e-9, atol=1e-9)
-    lengths = {a: np.linalg.norm(np.diff(one["Adam"], axis=0), axis=1) for a, one in shapes.items()}
+    lengths = {
+        a: np.linalg.norm(np.diff(path["Adam"], axis=0), axis=1) for a, path in shapes.items()
+    }
     assert abs(lengths[0] - lengths[30]).max() > 0.01
     assert abs(lengths[0] - lengths[60]).max() > 0.01
     np.testing.assert_allclose(lengths[0], lengths[90], rtol=1e-6, atol=1e-9)
 
 
 def turning(points):
-    """By how many degrees each step turns from the one before, on average."""
+    """Return by how many degrees each step turns from the one before, on average."""
     steps = np.diff(points, axis=0)
     angles = np.arctan2(*steps.T)
     turns = (np.diff(angles) + np.pi) % (2 * np.pi) - np.pi
@@ -543,7 +547,7 @@ def test_the_browser_turns_a_valley_as_the_sentence_says(open_page):
 
 
 def test_a_loss_brings_hyper_parameters_with_it(open_page):
-    keys = {one["key"] for name in OPTIMIZERS for one in hyperparameters(name)}
+    keys = {option["key"] for name in OPTIMIZERS for option in hyperparameters(name)}
     assert {key for loss in LOSSES.values() for key in loss.options} <= keys
     page = open_page("lab/#on=Adam,ADOPT")
     settled(page)
@@ -576,7 +580,7 @@ def test_each_tab_leads_to_the_laboratory(name, site):
     mine = [state for state in lab_links(source) if state == links.address(name)]
     assert len(mine) == 1
     shown = dict(parse_qsl(mine[0].lstrip("#")))["on"].split(",")
-    assert shown == [one for one in (OPTIMIZERS[name].parent, name) if one]
+    assert shown == [optimizer for optimizer in (OPTIMIZERS[name].parent, name) if optimizer]
     if len(names_on(page)) > 1:
         tab = source.index(f'id="{tab_id("Formula", name)}"')
         assert source.index("See it move", tab) > 0
@@ -629,7 +633,7 @@ def test_the_picture_and_the_table_are_taken_away(open_page):
     assert rows[0] == "iteration,optimizer,W,b,loss,step"
     last = {row.split(",")[1]: row.split(",")[2:] for row in rows[1:]}
     for name, values in numbers(page).items():
-        assert [float(one) for one in last[name]] == pytest.approx(values, rel=1e-8)
+        assert [float(value) for value in last[name]] == pytest.approx(values, rel=1e-8)
     with page.expect_download() as download:
         page.click("button[name=png]")
     image = Image.open(io.BytesIO(download.value.path().read_bytes()))

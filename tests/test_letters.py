@@ -9,6 +9,7 @@ import pytest
 from benchmarks import letters
 from optimizers import OPTIMIZERS, rule_of
 from optimizers.formula import FormulaError, paper_lines, read, read_letters
+from optimizers.formula.letters import letters_of
 from optimizers.frameworks.command import main
 
 pytestmark = pytest.mark.every
@@ -208,10 +209,10 @@ def test_a_rule_in_papers_letters_is_read_back_as_the_same_rule(name):
     for latex, symbol in rule.symbols.items():
         if symbol.kind == "hyper-parameter":
             key, _, index = symbol.code.rstrip("]").partition("[")
-            twin = reading.rule.symbols["\\eta" if latex == "\\alpha" else latex].code
+            twin = reading.rule.symbols[letters_of(rule).get(latex, latex)].code
             value = ours[key][int(index)] if index else ours[key]
             if twin.startswith("betas["):
-                theirs.setdefault("betas", [0.0, 0.0])[int(twin[6])] = value
+                theirs.setdefault("betas", [0.0] * 3)[int(twin[6])] = value
             else:
                 theirs[twin] = value
     assert np.array_equal(run(rule, grads, **ours), run(reading.rule, grads, **theirs))

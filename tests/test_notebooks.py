@@ -34,7 +34,7 @@ def test_a_progress_bar_stays_off_the_page_and_a_table_becomes_one(convert):
     tree = convert("\n\n".join(cell_markdown(cell, NOTEBOOKS[0], 1)), tree=True)
     details = tree.find("details")
     assert details.findtext("summary") == "As a table"
-    assert [one.text for one in details.iter("td")] == ["0.9", "1.00"]
+    assert [cell.text for cell in details.iter("td")] == ["0.9", "1.00"]
     assert "show()" in "".join(details.itertext())
     assert "100%" not in "".join(tree.itertext())
 
@@ -95,7 +95,10 @@ def test_what_is_displayed_as_markdown_html_or_latex_is_shown_so(convert):
     assert markdown.find("p/bdi[@class='math']") is not None
     assert convert(shown({"text/latex": "$x$"}), tree=True).find("p/bdi[@class='math']") is not None
     page = convert(shown({"text/html": "<p>one</p>\n\n<p>two</p>"}), tree=True)
-    assert [one.text for one in page.findall("div[@class='output']/p")] == ["one", "two"]
+    assert [paragraph.text for paragraph in page.findall("div[@class='output']/p")] == [
+        "one",
+        "two",
+    ]
     assert "object>" not in words(page)
 
 

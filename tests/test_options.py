@@ -202,7 +202,7 @@ def test_the_look_for_read_only_memory_writes_nothing():
 def test_muon_in_bfloat16_is_torch_s_to_the_last_bit(shape):
     generator = torch.Generator().manual_seed(0)
     values = [torch.randn(shape, generator=generator) for _ in range(3)]
-    ours, theirs = ([one.clone().requires_grad_() for one in values] for _ in range(2))
+    ours, theirs = ([value.clone().requires_grad_() for value in values] for _ in range(2))
     optimizer, original = Muon(ours, ns_dtype=torch.bfloat16), torch.optim.Muon(theirs)
     for _ in range(5):
         for a, b in zip(ours, theirs, strict=True):
@@ -210,7 +210,7 @@ def test_muon_in_bfloat16_is_torch_s_to_the_last_bit(shape):
         optimizer.step()
         original.step()
     assert all(map(torch.equal, ours, theirs))
-    other = Muon([one.clone().requires_grad_() for one in values], ns_dtype=torch.float32)
+    other = Muon([value.clone().requires_grad_() for value in values], ns_dtype=torch.float32)
     other.load_state_dict(optimizer.state_dict())
     assert other.param_groups[0]["ns_dtype"] == torch.bfloat16
 
@@ -218,16 +218,16 @@ def test_muon_in_bfloat16_is_torch_s_to_the_last_bit(shape):
 def test_matrices_of_one_shape_together_are_matrices_one_by_one():
     generator = torch.Generator().manual_seed(0)
     shapes = [(5, 3), (3, 5), (5, 3), (5, 3), (3, 5), (2, 2)]
-    values = [torch.randn(one, generator=generator, dtype=torch.float64) for one in shapes]
-    together, alone = ([one.clone().requires_grad_() for one in values] for _ in range(2))
-    optimizer, others = Muon(together, lr=0.1), [Muon([one], lr=0.1) for one in alone]
+    values = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    together, alone = ([value.clone().requires_grad_() for value in values] for _ in range(2))
+    optimizer, others = Muon(together, lr=0.1), [Muon([param], lr=0.1) for param in alone]
     for time in range(6):
         for a, b in zip(together, alone, strict=True):
             a.grad = b.grad = torch.randn(a.shape, generator=generator, dtype=torch.float64)
             if time < 2 and a.shape == (3, 5):
                 a.grad = b.grad = None
-        for one in (optimizer, *others):
-            one.step()
+        for muon in (optimizer, *others):
+            muon.step()
     # Products of a few numbers in float64, in another order.
     torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-13)
 

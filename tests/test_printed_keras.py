@@ -59,7 +59,7 @@ def test_it_moves_as_the_numpy_step_does(name, sample):
             for grad in grads:
                 optimizer.apply([keras.ops.convert_to_tensor(grad)], [variable])
                 names = rule_of(name).states
-                state = {one: numbers(getattr(optimizer, f"_{one}")[0]) for one in names}
+                state = {key: numbers(getattr(optimizer, f"_{key}")[0]) for key in names}
                 step = int(optimizer.iterations.numpy())
                 seen.append({"step": step, **state, "param": numbers(variable)})
         with np.errstate(all="ignore"):

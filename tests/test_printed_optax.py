@@ -58,7 +58,8 @@ def test_any_tree_of_parameters_moves_as_each_alone(name):
     params, options = printed.starts(name), printed.far(name)
     grads = list(printed.gradients_of(params, 20))
     nested = [
-        ({"a": one["p0"], "b": (one["p1"],)}, [one["p2"], one["p3"]]) for one in (params, *grads)
+        ({"a": tree["p0"], "b": (tree["p1"],)}, [tree["p2"], tree["p3"]])
+        for tree in (params, *grads)
     ]
     moved = run(new(name, **options), nested[0], nested[1:])
     expected = printed.by_numpy(name, params, grads, options)

@@ -197,4 +197,7 @@ def documented(module):
         for value in vars(module).values()
         if getattr(value, "__module__", "") == module.__name__
     ]
-    return [*own, *(part for one in own for part in vars(one).values() if inspect.isfunction(part))]
+    return [
+        *own,
+        *(part for member in own for part in vars(member).values() if inspect.isfunction(part)),
+    ]

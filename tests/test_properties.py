@@ -53,7 +53,9 @@ def values(option, default):
 
 def options_of(name):
     """Any of the optimizer's options, each within its range."""
-    optional = {option: values(option, one) for option, one in cases.defaults_of(name).items()}
+    optional = {
+        option: values(option, default) for option, default in cases.defaults_of(name).items()
+    }
     return st.fixed_dictionaries({}, optional=optional)
 
 

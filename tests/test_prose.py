@@ -132,21 +132,23 @@ def of_notebook(path: Path):
 
 
 def numbers(text: str) -> list[float]:
-    return [float(one.replace(",", "")) for one in re.findall(r"\d+(?:[.,]\d+)*", text)]
+    return [float(number.replace(",", "")) for number in re.findall(r"\d+(?:[.,]\d+)*", text)]
 
 
-def measures(one: Paragraph) -> list[str]:
+def measures(paragraph: Paragraph) -> list[str]:
     """Return the numbers of a paragraph that neither a run nor a source stands for."""
     found = []
-    text = CAPTION.sub(lambda match: match["words"], one.text)
+    text = CAPTION.sub(lambda match: match["words"], paragraph.text)
     for sentence in sentences(re.sub(r"^\d+\. ", "", text)):
         if not CITED.search(sentence):
             # What a value is given is what the run was set to.
-            known = (*one.known, *numbers(" ".join(VALUE.findall(sentence))))
+            known = (*paragraph.known, *numbers(" ".join(VALUE.findall(sentence))))
             for pattern in SET_ASIDE:
                 sentence = re.sub(pattern, " ", sentence)
             words = [match[0].strip() for match in NUMBER.finditer(sentence)]
-            found += [one for one in words if not EXACT.fullmatch(one) and not is_known(one, known)]
+            found += [
+                word for word in words if not EXACT.fullmatch(word) and not is_known(word, known)
+            ]
     return found
 
 
@@ -164,16 +166,16 @@ def is_known(word: str, known: tuple[float, ...]) -> bool:
         return False
     digits = len(plain.rstrip("%").partition(".")[2])
     value = float(plain.rstrip("%")) / (100 if "%" in plain else 1)
-    return value in [round(one, digits + 2 * ("%" in plain)) for one in known]
+    return value in [round(value, digits + 2 * ("%" in plain)) for value in known]
 
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: path.stem)
 def test_every_number_of_prose_is_a_runs_or_cited(path):
     name = str(path.relative_to(ROOT))
     loose = [
-        f"{name}:{one.line}: {number}: {REMEDIES}\n  {one.text[:160]}"
-        for one in paragraphs(path)
-        for number in measures(one)
+        f"{name}:{paragraph.line}: {number}: {REMEDIES}\n  {paragraph.text[:160]}"
+        for paragraph in paragraphs(path)
+        for number in measures(paragraph)
     ]
     assert not loose, "\n".join(loose)
 
@@ -193,10 +195,12 @@ def test_every_number_of_prose_is_a_runs_or_cited(path):
 def test_a_number_that_nobody_stands_for_is_seen(planted):
     others = f"It is 12 ([x](https://example.com)). {planted.lstrip('- ')} It is {{value: x 9}}."
     for around in ([planted], [others], ["!!! info", "", f"    {planted}"], [f"$x = 1$ {planted}"]):
-        (one,) = [
-            one for one in of_lines(around, 1, ROOT / "docs" / "adam.md") if "!!!" not in one.text
+        (paragraph,) = [
+            paragraph
+            for paragraph in of_lines(around, 1, ROOT / "docs" / "adam.md")
+            if "!!!" not in paragraph.text
         ]
-        assert len(measures(one)) == 1, around
+        assert len(measures(paragraph)) == 1, around
 
 
 @pytest.mark.parametrize(
@@ -211,8 +215,8 @@ def test_a_number_that_nobody_stands_for_is_seen(planted):
     ],
 )
 def test_a_name_a_value_and_a_cited_number_pass(text):
-    (one,) = of_lines([text], 1, ROOT / "docs" / "adam.md")
-    assert measures(one) == []
+    (paragraph,) = of_lines([text], 1, ROOT / "docs" / "adam.md")
+    assert measures(paragraph) == []
 
 
 def test_a_value_is_put_in_in_the_digits_of_its_block(convert):
@@ -232,7 +236,7 @@ def test_a_value_is_put_in_in_the_digits_of_its_block(convert):
         ("{value: default Adam nothing}", "`default` cannot be had of Adam nothing: "),
     ],
 )
-def test_a_value_that_is_not_there_is_told_with_its_line(written, words, convert, monkeypatch):
+def test_a_value_that_is_not_there_is_reported_with_its_line(written, words, convert, monkeypatch):
     monkeypatch.setattr(value_syntax, "page_path", lambda md: Path(__file__))
     line = locate(Path(__file__), written)
     with pytest.raises(PageError, match=rf"^{line}: .*{words}"):
@@ -281,10 +285,10 @@ ABOUT_CODE = re.compile(
 @pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.stem)
 def test_a_statement_about_code_names_its_test(path):
     bare = [
-        f"{path.relative_to(ROOT)}:{one.line}: name the test that would fail, as "
+        f"{path.relative_to(ROOT)}:{paragraph.line}: name the test that would fail, as "
         f"`<!-- test: FILE::TEST -->` behind the sentence: {sentence.strip()[:120]}"
-        for one in paragraphs(path)
-        for sentence in sentences(one.text)
+        for paragraph in paragraphs(path)
+        for sentence in sentences(paragraph.text)
         if ABOUT_CODE.search(sentence) and "<!-- test: " not in sentence
     ]
     assert not bare, "\n".join(bare)
@@ -317,10 +321,10 @@ CLAIM = re.compile(
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: path.stem)
 def test_what_authors_say_names_the_place(path):
     loose = [
-        f"{path.relative_to(ROOT)}:{one.line}: say where they say it, with a link and a section, "
-        f"theorem, table, abstract or file: {one.text[:120]}"
-        for one in paragraphs(path)
-        if CLAIM.search(one.text) and not re.search(r"\]\(https?://", one.text)
+        f"{path.relative_to(ROOT)}:{paragraph.line}: say where they say it, with a link and a "
+        f"section, theorem, table, abstract or file: {paragraph.text[:120]}"
+        for paragraph in paragraphs(path)
+        if CLAIM.search(paragraph.text) and not re.search(r"\]\(https?://", paragraph.text)
     ]
     assert not loose, "\n".join(loose)
 

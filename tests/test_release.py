@@ -24,7 +24,7 @@ def as_saved(value):
     if isinstance(value, dict) and value.keys() == {"dtype", "values"}:
         return torch.tensor(value["values"], dtype=getattr(torch, value["dtype"]))
     if isinstance(value, dict):
-        return {int(key) if key.isdigit() else key: as_saved(one) for key, one in value.items()}
+        return {int(key) if key.isdigit() else key: as_saved(item) for key, item in value.items()}
     return value
 
 
@@ -54,8 +54,8 @@ def test_the_layout_of_a_state_is_that_of_the_first_release(name):
         weight.grad = torch.ones_like(weight)
         optimizer.step()
     (now,), (then,) = optimizer.state_dict()["state"].values(), saved_by(name)["state"].values()
-    assert {key: (one.dtype, one.shape) for key, one in now.items()} == {
-        key: (one.dtype, one.shape) for key, one in then.items()
+    assert {key: (tensor.dtype, tensor.shape) for key, tensor in now.items()} == {
+        key: (tensor.dtype, tensor.shape) for key, tensor in then.items()
     }
 
 
@@ -74,7 +74,7 @@ def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert citation["version"] == __version__
     dates = re.findall(rf"^## \[{re.escape(__version__)}\] - (.+)$", CHANGELOG, re.MULTILINE)
-    assert [str(one) for one in [citation.get("date-released")] if one] == dates
+    assert [str(date) for date in [citation.get("date-released")] if date] == dates
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_workflow_uses_pinned_actions_and_no_secret(path):
     assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
     used = re.findall(r"uses: (\S+) # v[\d.]+$", text, re.MULTILINE)
     assert len(used) == text.count("uses: ")
-    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one) for one in used)
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in used)
     assert "secrets." not in text
 
 

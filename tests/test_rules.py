@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from docs_ext.directives import worked_numbers
 from docs_ext.locate import PageError
@@ -12,7 +13,7 @@ from docs_ext.markdown.formulas import names_of, render
 from docs_ext.markdown.symbol_marks import mark_symbols
 from docs_ext.names import names_on, slug
 from optimizers import OPTIMIZERS, rule_of
-from optimizers.formula import read
+from optimizers.formula import paper_lines, read
 
 from . import cases
 from .conftest import ROOT
@@ -34,20 +35,51 @@ def latex(page: str) -> list[str]:
     """Return the formulas of a piece of HTML, as they would be copied."""
     tex = r'(?<=<annotation encoding="application/x-tex">).*?(?=</annotation>)'
     found = re.findall(tex, page, re.DOTALL)
-    return [html.unescape(one) for one in found]
+    return [html.unescape(tex) for tex in found]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_formula_in_the_browser_is_the_formula_that_was_read(page_html, name):
-    shown = [one for one in latex(tab(page_html(PAGE[name]), "formula", name)) if "=" in one]
-    read = [one.latex for one in rule_of(name).statements]
+    shown = [line for line in latex(tab(page_html(PAGE[name]), "formula", name)) if "=" in line]
+    read = [statement.latex for statement in rule_of(name).statements]
     assert shown[: len(read)] == read
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if not rule_of(name).matrix])
+def test_the_formula_stands_in_papers_letters_below_it(page_html, name):
+    below = tab(page_html(PAGE[name]), "formula", name).partition('<details class="letters">')[2]
+    shown = [line for line in latex(below) if "=" in line or r"\leftarrow" in line]
+    lines = paper_lines(rule_of(name))
+    assert shown[: len(lines)] == lines
+
+
+def test_papers_letters_are_chosen_once_for_all_pages(open_page):
+    page = open_page("adam/")
+    letters = page.locator("details.letters")
+    assert letters.count() == 3
+    expect(page.locator("details.letters[open]")).to_have_count(0)
+    letters.first.locator("summary").click()
+    expect(page.locator("details.letters[open]")).to_have_count(3)
+    assert page.url.endswith("adam/?letters=paper")
+    expect(letters.first.locator("math").first).to_be_visible()
+    other = open_page("lion/", context=page.context)
+    expect(other.locator("details.letters[open]")).to_have_count(2)
+    other.locator("details.letters summary").first.press("Enter")
+    expect(other.locator("details.letters[open]")).to_have_count(0)
+    again = open_page("lion/", context=page.context)
+    expect(again.locator("details.letters[open]")).to_have_count(0)
+
+
+def test_a_link_opens_papers_letters(open_page):
+    page = open_page("adam/?letters=paper#formula-adopt")
+    expect(page.locator("details.letters[open]")).to_have_count(3)
+    expect(page.locator("details.letters:visible")).to_contain_text("stands for")
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_page_knows_what_the_code_calls_each_symbol_of_a_formula(name):
     symbols = rule_of(name).symbols.values()
-    names = {one.code.partition("[")[0] for one in symbols if one.kind != "size"}
+    names = {symbol.code.partition("[")[0] for symbol in symbols if symbol.kind != "size"}
     assert names <= set(names_of([name]))
 
 
@@ -80,7 +112,7 @@ def test_worked_numbers_are_those_of_the_numpy_step(page_html, name):
         table[symbol[0]] = [number[0] if number else None for number in numbers]
     # Before the first iteration a gradient stands only where the rule reads it.
     assert (table["dW"][0] is not None) == rule_of(name).initialize_reads_gradient
-    codes = {one.latex: one.code for one in rule_of(name).symbols.values()}
+    codes = {symbol.latex: symbol.code for symbol in rule_of(name).symbols.values()}
     param, gradients = worked_numbers.start(rule_of(name))
     state, history, options = {}, [], cases.having(name, **worked_numbers.OPTIONS)
     for grad in gradients[: worked_numbers.shown_gradients(rule_of(name))]:

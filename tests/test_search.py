@@ -49,6 +49,13 @@ QUERIES = {
     "learning rate": "notebooks/which_hyperparameter_matters/",
     "choose": "choose/",
     "checkpo": "many-gpus/",
+    # What people ask.
+    "batch size": "questions/#how-does-the-learning-rate-go-with-the-batch-size",
+    "accumulation": "questions/#does-gradient-accumulation-equal-a-large-batch",
+    "spike": "questions/#the-loss-spikes-what-do-i-look-at-first",
+    "lost updates": "questions/",
+    "resume": "questions/#how-do-i-stop-and-resume-training",
+    "fine-tuning": "questions/#fine-tuning-with-muon-what-adamw-has-trained",
     "mutants checks notice": "checked/#would-the-checks-notice",
     "symbols": "symbols/",
     "a theorem": "adam/#description-adopt",

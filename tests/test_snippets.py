@@ -91,3 +91,14 @@ def test_the_line_that_matters_is_highlighted(page_html, page):
     assert len(plain) == len(title(page))
     odd = [line for line in plain if not line.startswith("optimizer = ")]
     assert not odd, f"docs/{page.name}: `{odd[0]}` is highlighted"
+
+
+def test_the_baseline_is_short_and_is_what_its_list_says():
+    program = (ROOT / "snippets" / "baseline.py").read_text(encoding="utf-8")
+    assert len(program.splitlines()) <= 50
+    text = (ROOT / "docs" / "choose.md").read_text(encoding="utf-8")
+    listed = text.partition("recipes for language models:\n\n")[2].partition("\n\n")[0]
+    shown = re.findall(r"^- `([^`]+)`", listed, re.MULTILINE)
+    assert len(shown) == 4
+    for code in shown:
+        assert code in program

@@ -25,7 +25,7 @@ def test_each_file_stands_at_its_address(site, name):
 def test_a_framework_is_chosen_once_for_all_pages(open_page, site):
     page, loaded = open_page("adam/#example-adopt", permissions=["clipboard-write"]), []
     page.wait_for_load_state("networkidle")  # the icon may come late
-    page.context.on("request", lambda one: loaded.append(one.url))
+    page.context.on("request", lambda request: loaded.append(request.url))
     take = page.locator(".take:visible")
     assert take.locator("pre").count() == 0
     assert loaded == []
@@ -63,7 +63,9 @@ def test_what_did_not_load_is_asked_for_again(open_page):
 def test_without_script_the_files_are_plain_links(open_page, address):
     page = open_page("muon/", java_script_enabled=False)
     page.locator(".take summary").click()
-    links = {one.inner_text(): one.get_attribute("href") for one in page.locator(".take a").all()}
+    links = {
+        link.inner_text(): link.get_attribute("href") for link in page.locator(".take a").all()
+    }
     assert list(links) == [framework.title for framework in FRAMEWORKS.values()]
     answer = page.request.get(f"{address}/muon/{links['MLX']}")
     assert answer.text() == printed("Muon", "mlx")

@@ -250,3 +250,15 @@ def test_the_laboratory_draws_and_plays(visit):
     page.click(".laboratory button[name=play]")
     page.wait_for_function(settled)
     assert page.evaluate(MAP)[2] != picture
+
+
+@others
+def test_the_calculator_answers_and_keeps_its_address(visit):
+    page = visit("cost/#millions=1300&optimizer=Lion&shards=0")
+    said = "document.querySelector('.calculator-said').textContent"
+    assert page.evaluate(said).startswith("The address asks for “shards=0”, which is left out")
+    assert "holds 15.6 GB" in page.evaluate(said)
+    page.click(".calculator button[value='125']")
+    page.wait_for_function("() => document.querySelector('.calculator-said[aria-busy=false]')")
+    assert page.evaluate(said).startswith("Each device holds 1.50 GB")
+    assert "millions=125&optimizer=Lion&" in page.evaluate("location.hash")

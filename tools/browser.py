@@ -61,27 +61,27 @@ class Compressing(Plain):
         return BytesIO(body)
 
 
-# What a page complains about and what it asks of other hosts, told to the server. It stands before
+# What a page complains about and what it asks of other hosts, sent to the server. It stands before
 # the page's content policy, and so is not stopped by it.
 WATCH = """<script>{
   const post = { method: "POST", keepalive: true };
-  const tell = (...words) => fetch("/told", { ...post, body: words.join(" ") });
+  const report = (...words) => fetch("/reported", { ...post, body: words.join(" ") });
   const { error } = console;
-  console.error = (...words) => { tell("console:", ...words); error(...words); };
+  console.error = (...words) => { report("console:", ...words); error(...words); };
   addEventListener("error", ({ message, target }) =>
     target.rel === "next" || // Firefox fetches it, and stops where the reader goes elsewhere
-    tell(message ?? `not loaded: ${target.src || target.href}`), true);
-  addEventListener("unhandledrejection", ({ reason }) => tell("promise:", reason));
+    report(message ?? `not loaded: ${target.src || target.href}`), true);
+  addEventListener("unhandledrejection", ({ reason }) => report("promise:", reason));
   addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-    tell("policy:", violatedDirective, blockedURI));
+    report("policy:", violatedDirective, blockedURI));
   new PerformanceObserver((list) => list.getEntries().forEach(({ name }) =>
-    name.startsWith(location.origin) || /^(data|blob):/.test(name) || tell("another host:", name)
+    name.startsWith(location.origin) || /^(data|blob):/.test(name) || report("another host:", name)
   )).observe({ type: "resource", buffered: true });
 }</script>"""
 
 
 class Watching(Plain):
-    """Serves files, pages with what tells their faults; gathers these, and what is not found."""
+    """Serves files, and pages with a script that reports their faults; gathers these."""
 
     def __init__(self, *args, faults: list[str], **options):
         self.faults = faults

@@ -24,7 +24,7 @@ KEYS = {"Control": "\ue009", "Home": "\ue011", "ArrowLeft": "\ue012"}
 
 
 class WebDriverError(RuntimeError):
-    """What a browser answers instead of doing what it was told."""
+    """A browser's answer when it cannot do what it was asked."""
 
 
 class WebDriverPage:
@@ -118,9 +118,9 @@ class Firefox(WebDriverPage):
             profile = stack.enter_context(folder)
             command = [self.find(), "--headless", "--no-remote", "--remote-debugging-port=0"]
             running = stack.enter_context(start([*command, "--profile", profile]))
-            told = Path(profile, "WebDriverBiDiServer.json")
-            until(lambda: told.exists() and told.read_text(), running)
-            at = json.loads(told.read_text())
+            report = Path(profile, "WebDriverBiDiServer.json")
+            until(lambda: report.exists() and report.read_text(), running)
+            at = json.loads(report.read_text())
             url = f"ws://{at['ws_host']}:{at['ws_port']}/session"
             link = websocket.create_connection(url, timeout=120, suppress_origin=True)
             self._socket = stack.enter_context(contextlib.closing(link))

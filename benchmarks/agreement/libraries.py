@@ -70,10 +70,10 @@ class Contender(NamedTuple):
 
 def run_torch(make, given, start, grads, rates, penalty):
     """Run a class of torch's kind; a learning rate is set before each step, as a scheduler does."""
-    params = [torch.tensor(one, requires_grad=True) for one in start]
+    params = [torch.tensor(value, requires_grad=True) for value in start]
     group = {"params": params}
     if make.__module__.startswith("pytorch_optimizer.optimizer.muon"):
-        group["use_muon"] = True  # it wants to be told, for each group
+        group["use_muon"] = True  # each group has to say so
     optimizer, seen = make([group], **{"lr": rates[0], **given}), []
     for several, rate in zip(grads, rates, strict=True):
         optimizer.param_groups[0]["lr"] = rate
@@ -97,12 +97,12 @@ def run_optax(make, given, start, grads, rates, penalty):
         transformation = make(learning_rate=lambda count: schedule[count], **given)
         if penalty:
             transformation = optax.chain(optax.add_decayed_weights(penalty), transformation)
-        params, seen = [jax.numpy.asarray(one) for one in start], []
+        params, seen = [jax.numpy.asarray(value) for value in start], []
         state, update = transformation.init(params), jax.jit(transformation.update)
         for several in grads:
-            changes, state = update([jax.numpy.asarray(one) for one in several], state, params)
+            changes, state = update([jax.numpy.asarray(grad) for grad in several], state, params)
             params = optax.apply_updates(params, changes)
-            seen.append([np.asarray(one) for one in params])
+            seen.append([np.asarray(param) for param in params])
     return seen
 
 
@@ -126,13 +126,13 @@ def run_keras(make, given, start, grads, rates, penalty):
     with keras_in_float64():
         import keras
 
-        params = [keras.Variable(one, dtype="float64") for one in start]
+        params = [keras.Variable(value, dtype="float64") for value in start]
         optimizer, seen = make(learning_rate=rates[0], **given), []
         for several, rate in zip(grads, rates, strict=True):
             optimizer.learning_rate = rate
             pairs = zip(several, params, strict=True)
             optimizer.apply([grad + penalty * param.value for grad, param in pairs], params)
-            seen.append([np.array(keras.ops.convert_to_numpy(one.value)) for one in params])
+            seen.append([np.array(keras.ops.convert_to_numpy(param.value)) for param in params])
     return seen
 
 
@@ -141,15 +141,17 @@ def run_mlx(make, given, start, grads, rates, penalty):
     import mlx.core as mx
 
     with mx.stream(mx.cpu):
-        params = {str(place): mx.array(one, mx.float64) for place, one in enumerate(start)}
+        params = {str(place): mx.array(value, mx.float64) for place, value in enumerate(start)}
         optimizer, seen = make(learning_rate=rates[0], **given), []
         for several, rate in zip(grads, rates, strict=True):
             optimizer.learning_rate = rate
             pairs = zip(params.items(), several, strict=True)
-            now = {key: mx.array(grad, mx.float64) + penalty * one for (key, one), grad in pairs}
+            now = {
+                key: mx.array(grad, mx.float64) + penalty * value for (key, value), grad in pairs
+            }
             params = optimizer.apply_gradients(now, params)
             mx.eval(params, optimizer.state)
-            seen.append([np.array(one) for one in params.values()])
+            seen.append([np.array(param) for param in params.values()])
     return seen
 
 

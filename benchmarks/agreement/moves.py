@@ -29,7 +29,11 @@ class Move(NamedTuple):
     @property
     def contender(self) -> Contender:
         pair = self.optimizer, self.library
-        return next(one for one in CONTENDERS if (one.optimizer, one.library) == pair)
+        return next(
+            contender
+            for contender in CONTENDERS
+            if (contender.optimizer, contender.library) == pair
+        )
 
 
 MOVES = (

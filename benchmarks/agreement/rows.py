@@ -51,7 +51,11 @@ def problem(optimizer: str) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
 def defaults(optimizer: str) -> dict[str, Any]:
     """The hyper-parameters of ours and their defaults."""
     parameters = inspect.signature(OPTIMIZERS[optimizer].step).parameters.values()
-    found = {one.name: one.default for one in parameters if one.default is not one.empty}
+    found = {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.default is not parameter.empty
+    }
     return {name: value for name, value in found.items() if name != "maximize"}
 
 
@@ -177,7 +181,7 @@ def measured(contender: Contender) -> dict[str, Any]:
         "rounds": rounds,
         "differs": differs,
         "left": left,
-        "sources": [found_in(*one) for one in sources],
+        "sources": [found_in(*source) for source in sources],
     }
 
 
@@ -185,7 +189,9 @@ def their_defaults(contender: Contender) -> dict[str, str]:
     """Their defaults of our hyper-parameters that are not ours, as source; "" if there is none."""
     known, found = contender.options_of(), {}
     for name, value in defaults(contender.optimizer).items():
-        theirs = [known[one].default for one in names_of(contender, name) if one in known]
+        theirs = [
+            known[keyword].default for keyword in names_of(contender, name) if keyword in known
+        ]
         if not theirs:
             continue
         both = tuple(theirs) if len(theirs) > 1 else theirs[0]

@@ -11,7 +11,7 @@ KERAS_DECAY = (
 )
 MLX, ADAMAX_MLX = "mlx/optimizers/optimizers.py", "return parameter - lr * m / (v + eps)"
 RECTIFIED = "pytorch_optimizer/optimizer/radam.py"
-# Of each optimizer that differs by more than its library's rounding, by its path.
+# The places in the source of each optimizer that differs by more than rounding, by its path.
 SOURCES = {
     "keras.optimizers:SGD": (
         (f"{KERAS}/sgd.py", "self.assign_add(variable, m)"),
@@ -131,6 +131,6 @@ def found_in(file: str, text: str, within: str = "") -> dict[str, Any]:
         if inside and text in line:
             found.append({"file": file, "line": number, "text": line.strip()})
     if len(found) != 1:
-        where = [one["line"] for one in found] or "no line"
+        where = [place["line"] for place in found] or "no line"
         raise LookupError(f"{file}: {where} has {text!r}: read it again and mend {__file__}")
     return found[0]

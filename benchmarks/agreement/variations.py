@@ -23,7 +23,7 @@ class Variation(NamedTuple):
     Args:
         name: what differs, as pages say it.
         edits: pairs of LaTeX: what is replaced, wherever it stands, and by what.
-        where: LaTeX that tells to which formulas the row belongs.
+        where: LaTeX of the formulas that the row belongs to.
     """
 
     name: str
@@ -170,7 +170,7 @@ def varied(optimizer: str, names: tuple[str, ...]) -> Rule | None:
     rule, text = rule_of(optimizer), text_of(rule_of(optimizer))
     for name in names:
         texts = (edited(text, row) for row in VARIATIONS if row.name == name)
-        found = next((one for one in texts if one is not None), None)
+        found = next((text for text in texts if text is not None), None)
         if found is None:
             return None
         text = found

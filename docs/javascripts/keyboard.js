@@ -9,13 +9,17 @@ document.addEventListener("keydown", (event) => {
 
 // What is too wide for a phone scrolls, and takes the arrow keys when it can be reached.
 const SCROLLS = ".md-typeset__scrollwrap, .formula, div.math, .differs > div, pre > code";
-const reach = (element) => {
-  if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
-  else element.removeAttribute("tabindex");
-};
-const wide = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
+function reach(elements) {
+  // All are measured before one is changed: else the browser lays the page out again for each.
+  const wider = elements.map((element) => element.scrollWidth > element.clientWidth);
+  elements.forEach((element, number) => {
+    if (wider[number]) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+  });
+}
+const wide = new ResizeObserver((entries) => reach(entries.map(({ target }) => target)));
 // A font that comes late makes what it sets wider, and not its box.
-document.fonts.addEventListener("loadingdone", () => document.querySelectorAll(SCROLLS).forEach(reach));
+document.fonts.addEventListener("loadingdone", () => reach([...document.querySelectorAll(SCROLLS)]));
 
 function complete() {
   for (const nav of document.querySelectorAll("nav.md-code__nav:not([role])")) nav.role = "none";

@@ -20,13 +20,13 @@ def documentation(path: str) -> str:
 
     Example:
         >>> print(documentation("optimizers.formula.source.FormulaError").partition("\\n")[0])
-        ### FormulaError
+        ## FormulaError
     """
     found = pkgutil.resolve_name(path)
-    parts = [described(found, f"### {found.__name__}")]
+    parts = [described(found, f"## {found.__name__}")]
     if inspect.isclass(found):
         parts += [
-            described(getattr(found, name), f"#### {found.__name__}.{name}")
+            described(getattr(found, name), f"### {found.__name__}.{name}")
             for name, member in sorted(vars(found).items())
             if not name.startswith("_") and isinstance(member, MEMBERS) and member.__doc__
         ]
@@ -59,8 +59,8 @@ def signature(found) -> str:
     """
     called = inspect.signature(found)
     bare = [
-        one.replace(annotation=one.empty)
-        for name, one in called.parameters.items()
+        parameter.replace(annotation=parameter.empty)
+        for name, parameter in called.parameters.items()
         if name != "self"
     ]
     return f"{found.__name__}{called.replace(parameters=bare, return_annotation=called.empty)}"

@@ -109,7 +109,7 @@ def what_differs(row: dict[str, Any]) -> str:
         found.append("**unexplained**")
     if "weight_decay" in row["without"]:
         found.append("has no weight decay")
-    links = ", ".join(source(address, one) for one in row["sources"])
+    links = ", ".join(source(address, found) for found in row["sources"])
     return ("; ".join(found) or "nothing") + (f" ({links})" if links else "")
 
 
@@ -148,16 +148,20 @@ IN_FLOAT32 = 1e-7
 L2 = {"optax": "`add_decayed_weights(λ)` chained before it"}
 
 
-def source(address: str, one: dict[str, Any]) -> str:
+def source(address: str, found: dict[str, Any]) -> str:
     """Return a link to a line of a library's source."""
-    file = one["file"]
-    return f"[{file.rpartition('/')[2]}:{one['line']}]({address.format(file=file)}#L{one['line']})"
+    file = found["file"]
+    return (
+        f"[{file.rpartition('/')[2]}:{found['line']}]({address.format(file=file)}#L{found['line']})"
+    )
 
 
 def run_on() -> str:
     """Return when it was run, with what, and how."""
     found = results()
-    versions = ", ".join(f"{name} {one['version']}" for name, one in found["libraries"].items())
+    versions = ", ".join(
+        f"{name} {library['version']}" for name, library in found["libraries"].items()
+    )
     tried = ", ".join(
         f"`{name}={tuple(value) if isinstance(value, list) else value}`"
         for name, value in found["tried"].items()

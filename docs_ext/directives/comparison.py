@@ -1,19 +1,27 @@
-"""`::: compare-optimizers`: each cell from a signature, a class, a formula or a source."""
+"""`::: all-optimizers` names them; `::: compare-optimizers` compares them.
+
+Each cell is from a signature, a class, a formula or a source.
+"""
 
 import inspect
 
-import torch
 from markdown import Markdown
 
 from optimizers import OPTIMIZERS, rule_of
 from optimizers.formula import differences
 
+from ..calculator import arithmetic
 from ..locate import ROOT
 from ..names import names_on, tab_id
 from .costs import of_a_step
 from .references import authors_and_year
 
 HEAD = "| Optimizer | State | Time | Options and defaults | Weight decay | Differs | Source |"
+
+
+def all_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:
+    """Return a line with a link to each optimizer of the package."""
+    return [" · ".join(link(name, name) for name in OPTIMIZERS)]
 
 
 def compare_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:
@@ -43,12 +51,7 @@ def state_bytes(name: str) -> str:
         >>> state_bytes("Adam")
         '8 bytes'
     """
-    param = torch.ones(64, 64, requires_grad=True)
-    param.grad = torch.ones(64, 64)
-    optimizer = OPTIMIZERS[name].optimizer([param], lr=1e-3)
-    optimizer.step()
-    kept = [value for value in optimizer.state[param].values() if value.dim() > 0]
-    return f"{sum(value.nbytes for value in kept) / param.numel():g} bytes"
+    return f"{4 * sum(arithmetic.states(name).values()):g} bytes"
 
 
 def options(name: str) -> str:

@@ -16,10 +16,11 @@ from optimizers import OPTIMIZERS, adam_step, adamw_step, muon_step, rule_of
 from optimizers._distribution import NAME, VERSION
 from optimizers._kernels import launch
 
-from ..figures import drawings
+from ..calculator.arithmetic import FLOAT32, Setting, moved
+from ..figures import curves, drawings
 from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
-from . import agreement, comparison, costs
+from . import agreement, costs, schedules
 
 # What pip is given, and where. Once the index has the package, these are NAME and "".
 TARGET, PLACE = ".", "in a copy of this site's source"
@@ -91,6 +92,78 @@ def adamw_share(decay: str, lr: str) -> str:
     """
     weight, _ = adamw_step(np.ones(1), np.zeros(1), {}, lr=float(lr), weight_decay=float(decay))
     return np.format_float_positional(1 - weight.item(), 3, trim="-", fractional=False)
+
+
+def left_of_memory(beta: str) -> str:
+    """How much of its first weight in an average a gradient has left after 1 / (1 − β) iterations.
+
+    Example:
+        >>> left_of_memory("0.9"), left_of_memory("0.999")
+        ('35%', '37%')
+    """
+    state: dict = {}
+    first = 1 - float(beta)
+    for t in range(round(1 / first) + 1):
+        _, state = adam_step(np.zeros(1), np.full(1, t == 0), state, betas=(float(beta), 0.999))
+    return f"{state['exp_avg'].item() / first:.0%}"
+
+
+@functools.cache
+def decay_memory(lr: str, decay: str) -> str:
+    """After how many iterations of AdamW without a gradient a weight is down to 1 / e.
+
+    Example:
+        >>> decay_memory("0.001", "0.1")
+        '10,000'
+    """
+    weight, state, steps = np.ones(1), {}, 0
+    while weight > 1 / np.e:
+        weight, state = adamw_step(
+            weight, np.zeros(1), state, lr=float(lr), weight_decay=float(decay)
+        )
+        steps += 1
+    return f"{steps:,}"
+
+
+def turned_loss(optimizer: str, lr: str, angle: str) -> str:
+    """The loss after 40 steps down the narrow valley, turned by so many degrees.
+
+    Example:
+        >>> turned_loss("Adam", "0.1", "0"), turned_loss("Adam", "0.1", "45")
+        ('0.293', '1.742')
+    """
+    return f"{curves.loss_when_turned(optimizer, float(lr), float(angle)):.3f}"
+
+
+def trained(optimizer: str, way: str, lr: str) -> str:
+    """The loss that a small transformer ends with, as `benchmarks.schedules` found it.
+
+    Example:
+        >>> trained("AdamW", "warm_up", "0.03"), trained("AdamW", "all_three", "0.03")
+        ('2.43', '2.36')
+    """
+    (found,) = (one for one in schedules.results()["ways"] if re.sub(r"\W", "_", one) == way)
+    return schedules.cell(optimizer, found, float(lr))
+
+
+def loss_formula(loss: str) -> str:
+    """A loss of the laboratory in LaTeX, between dollars.
+
+    Example:
+        >>> print(loss_formula("ravine"))
+        $L = \\frac{(W - 2)^2}{2} + 8 (b - 1)^2$
+    """
+    return f"${LOSSES[loss].latex}$"
+
+
+def minimum_of(loss: str, variable: str) -> str:
+    """Where the first minimum of a loss of the laboratory lies.
+
+    Example:
+        >>> minimum_of("ravine", "W"), minimum_of("ravine", "b")
+        ('2', '1')
+    """
+    return f"{LOSSES[loss].minima[0][['W', 'b'].index(variable)]:g}"
 
 
 def curvature() -> str:
@@ -398,9 +471,22 @@ def bytes_moved(optimizer: str) -> str:
         >>> bytes_moved("Adam")
         '28'
     """
-    states = float(comparison.state_bytes(optimizer).removesuffix(" bytes"))
-    # It reads the weight and the gradient, writes the weight, and does both with each state.
-    return f"{4 * 3 + 2 * states:g}"
+    return f"{moved(Setting(optimizer=optimizer, **FLOAT32)):g}"
+
+
+def memory_speed(device: str) -> str:
+    """How many GB per second a loop or a copy moved that has as many bytes as a step of Adam.
+
+    Example:
+        >>> memory_speed("cuda")
+        '3,000'
+    """
+    case = "huge" if device == "cuda" else "large"
+    rows = costs.measured(device)["rows"]
+    floor = next(r for r in rows if (r["name"], r["case"], r["by"]) == ("Adam", case, "floor"))
+    size = float(bytes_moved("Adam")) * floor["tensors"] * floor["elements"]
+    speed = size / floor["milliseconds"] / 1e6
+    return f"{float(f'{speed:.2g}'):,.0f}"
 
 
 def measured_case(case: str, what: str) -> str:
@@ -456,19 +542,63 @@ def set_up(what: str) -> str:
     return f"{found[what]:,}"
 
 
+def printed(snippet: str, word: str, place: str) -> str:
+    """A number that a snippet prints: in the first line that has a word, the first, second, ….
+
+    Example:
+        >>> printed("decay_groups", "0.1", "2")
+        '576'
+    """
+    lines = (ROOT / "snippets" / f"{snippet}.out").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if word in re.findall(r"[\w.]+", line))
+    numbers = re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?%?(?!\w)", line)
+    return numbers[int(place) - 1]
+
+
+def experiment_lowest(lr: str = "") -> str:
+    """Which optimizer's runs of the small transformer end lowest in the median, at a learning rate.
+
+    Without one, each at its best.
+
+    Example:
+        >>> experiment_lowest("0.003"), experiment_lowest("0.01")
+        ('ADOPT', 'Adam')
+    """
+    ends: dict[tuple[str, float], list[float]] = {}
+    for run in json.loads((ROOT / "benchmarks" / "experiment.json").read_text("utf-8"))["runs"]:
+        if not lr or run["lr"] == float(lr):
+            end = np.inf if run["losses"][-1] is None else run["losses"][-1]
+            ends.setdefault((run["optimizer"], run["lr"]), []).append(end)
+    name, _ = min(ends, key=lambda key: np.median(ends[key]))
+    return name
+
+
+def short_run(beta2: str, lr: str) -> str:
+    """The loss in which ADOPT's runs of the small transformer end, in the median of the seeds.
+
+    Example:
+        >>> short_run("0.99", "0.01"), short_run("0.9999", "0.01")
+        ('1.935', '2.008')
+    """
+    runs = json.loads((ROOT / "benchmarks" / "short_runs.json").read_text(encoding="utf-8"))["runs"]
+    named = [run for run in runs if run["optimizer"] == f"ADOPT, {beta2}"]
+    return f"{np.median([run['losses'][-1] for run in named if run['lr'] == float(lr)]):.3f}"
+
+
 def compared_on() -> str:
     """The day on which `make agreement` ran the optimizers of other libraries."""
     return agreement.results()["date"]
 
 
 def count(what: str) -> str:
-    """How many values, marks of tests and citations the pages have, or formulas and programs."""
+    """How many values, marks of tests and citations the pages have, or what the package has."""
     pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.py")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     found = {
         "values": len(VALUE.findall(text)),
         "marks": len(MARK.findall(text)),
         "citations": len(re.findall(r"\]\(https?://", text)),
+        "optimizers": len(OPTIMIZERS),
         "formulas": sum(len(rule_of(name).statements) for name in OPTIMIZERS),
         "programs": len(list((ROOT / "snippets").glob("*.py"))),
     }
@@ -477,8 +607,8 @@ def count(what: str) -> str:
 
 # What a page may write behind `value:`.
 VALUES = {
-    one.__name__: one
-    for one in (
+    function.__name__: function
+    for function in (
         default,
         lr_ratio,
         first_step,
@@ -488,6 +618,12 @@ VALUES = {
         adam_longest_step,
         adamax_longest_step,
         adamw_share,
+        left_of_memory,
+        decay_memory,
+        turned_loss,
+        trained,
+        loss_formula,
+        minimum_of,
         curvature,
         largest_rate,
         crossings,
@@ -510,12 +646,16 @@ VALUES = {
         loss_option,
         figure_steps,
         bytes_moved,
+        memory_speed,
         measured_case,
         kernel_start,
         kernel_worth,
         letters,
         scaled_pages,
         set_up,
+        printed,
+        experiment_lowest,
+        short_run,
         compared_on,
         count,
     )

@@ -1,72 +1,23 @@
 """The figures that pages can have: each is drawn by the package, with a table of its numbers."""
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from optimizers import OPTIMIZERS, rule_of
+from optimizers import OPTIMIZERS
 
 from ..directives import costs
 from ..laboratory.losses import LOSSES, beginning, functions
 from . import labels
+from .curves import axis_label, losses, memory, rare, start, step_lengths, trained, turned
 from .svg import COLOURS, FAINT, INK
-from .tables import LEAST, Table, by_iteration, two_digits
-
-
-def path(name: str, gradient: Callable, start: tuple, steps: int, **options) -> np.ndarray:
-    """Walk down a loss with the NumPy step of an optimizer.
-
-    Args:
-        name: the optimizer's name in the package's table.
-        gradient: maps a point to the loss's gradient there.
-        start: the first point.
-        steps: how many steps to take, at least 1.
-        **options: hyper-parameters of the step.
-
-    Returns:
-        The points, start included, as an array of shape (steps + 1, len(start)).
-
-    Example:
-        >>> path("Adam", lambda p: 2 * p, (1.0, 1.0), 2, lr=0.25).round(3)
-        array([[1.   , 1.   ],
-               [0.75 , 0.75 ],
-               [0.504, 0.504]])
-    """
-    # Where parameters are matrices, a point is one of a single row.
-    shape = (1, len(start)) if rule_of(name).matrix else (len(start),)
-    points, state = [np.asarray(start, dtype=float)], {}
-    for _ in range(steps):
-        point, grad = points[-1].reshape(shape), gradient(points[-1]).reshape(shape)
-        point, state = OPTIMIZERS[name].step(point, grad, state, **options)
-        points.append(np.ravel(point))
-    return np.stack(points)
-
-
-def walks(
-    names: list[str], options: dict[str, dict], key: str, steps: int
-) -> dict[str, np.ndarray]:
-    """Walk down a loss of the laboratory, all from one start and with one learning rate."""
-    loss, (_, gradient) = LOSSES[key], functions(key)
-    return {
-        name: path(
-            name,
-            lambda point: gradient(*point),
-            beginning(loss),
-            steps,
-            **{"lr": loss.lr} | options.get(name, {}),
-        )
-        for name in names
-    }
-
-
-def axis_label(value: float, _: int) -> str:
-    """Return a number at an axis in one piece; a power of ten is two, which overlap if enlarged."""
-    # A power that is computed may be a hair off.
-    rounded = float(f"{value:.2g}")
-    return f"{value:,.0f}" if value >= 1 else np.format_float_positional(rounded, trim="-")
+from .tables import Table, by_iteration, two_digits
+from .walks import walks
 
 
 def paths(
@@ -76,6 +27,7 @@ def paths(
     steps: int = 60,
     start: str = "start",
     minimum: str = "minimum",
+    uphill: str = "",
 ) -> tuple[Figure, Table]:
     """Draw paths down a loss of the laboratory, all from one start and with one learning rate.
 
@@ -86,6 +38,8 @@ def paths(
         steps: how many steps to take.
         start: what the start is called.
         minimum: what a minimum is called.
+        uphill: what an arrow from the start against the first step is called, which then takes the
+            place of the start's name; empty where none is drawn.
     """
     shown, (mean, _) = LOSSES[loss], functions(loss)
     figure = Figure(figsize=(6.8, 4.1), layout="constrained")
@@ -105,6 +59,11 @@ def paths(
     said += [(minimum, place, INK) for place in shown.minima]
     for place in shown.minima:
         axes.plot(*place, marker="+", markersize=11, color=INK)
+    if uphill:
+        first = walked[names[0]]
+        tip = first[0] + first[0] - first[1]
+        arrow(axes, first[0], tip, INK, 0.1)
+        said[0] = (uphill, tuple(tip), INK)
     labels.beside_paths(
         axes, {name: (points, COLOURS[name]) for name, points in walked.items()}, said
     )
@@ -115,36 +74,55 @@ def paths(
     return figure, by_iteration(places)
 
 
-def losses(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
-    """Draw the loss on the way down the narrow valley, iteration by iteration."""
-    mean, _ = functions("ravine")
-    walked = walks(names, options, "ravine", 200)
-    return curves({name: mean(*points.T) for name, points in walked.items()}, "loss")
+def arrow(axes: Axes, begin: np.ndarray, end: np.ndarray, colour: str, head: float) -> None:
+    """Draw an arrow from a point to another, with a head of a size."""
+    look = {"head_width": head, "head_length": 1.2 * head, "length_includes_head": True}
+    axes.arrow(*begin, *(end - begin), color=colour, linewidth=1.2, zorder=3, **look)
 
 
-def step_lengths(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
-    """Draw how far each step down the narrow valley leads: the effective step size."""
-    walked = walks(names, options, "ravine", 200)
-    lengths = {
-        name: np.linalg.norm(np.diff(points, axis=0), axis=1) for name, points in walked.items()
-    }
-    return curves(lengths, "length of the step", first=1)
+def gradient(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
+    """Draw gradient descent's first steps down the narrow valley, and the first gradient."""
+    return paths(names, options, steps=8, uphill="gradient times α")
 
 
-def curves(values: dict[str, np.ndarray], label: str, first: int = 0) -> tuple[Figure, Table]:
-    """Draw curves over the iterations from the first on, each with its name at its end."""
-    figure = Figure(figsize=(6.8, 3.4), layout="constrained")
-    axes = figure.add_subplot(xlabel="iteration", ylabel=label, yscale="log")
-    axes.yaxis.set_major_formatter(axis_label)
-    ends = {}
-    for name, values_of in values.items():
-        curve = np.maximum(values_of, LEAST)
-        iterations = range(first, first + len(curve))
-        axes.plot(iterations, curve, color=COLOURS[name], linewidth=2)
-        ends[name] = ((iterations[-1], curve[-1]), COLOURS[name])
-    labels.at_ends(axes, ends)
-    cells = {name: [two_digits(value) for value in values_of] for name, values_of in values.items()}
-    return figure, by_iteration(cells, first)
+def look_ahead(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
+    """Draw two steps from one point: how far they roll on, and what the gradient adds.
+
+    Args:
+        names: Momentum and Nesterov.
+        options: nothing.
+    """
+    (mean, slope), lr = functions("ravine"), 0.02
+    share = OPTIMIZERS["Momentum"].step.__kwdefaults__["momentum"]
+    place, state = np.array(beginning(LOSSES["ravine"])), {}
+    for _ in range(2):
+        place, state = OPTIMIZERS["Momentum"].step(place, slope(*place), state, lr=lr)
+    walked: dict[str, list[np.ndarray]] = {name: [place] for name in names}
+    for name, points in walked.items():
+        # Nesterov's W is the point that momentum alone leads to.
+        ahead = -lr * share * state["momentum_buffer"]
+        here, kept = (place + ahead if name == "Nesterov" else place), state
+        for _ in range(2):
+            rolled = -lr * share * kept["momentum_buffer"]
+            points.append(points[-1] + rolled)
+            here, kept = OPTIMIZERS[name].step(here, slope(*here), kept, lr=lr)
+            rolls = -lr * share * kept["momentum_buffer"]
+            points.append(here - rolls if name == "Nesterov" else here)
+    figure = Figure(figsize=(6.8, 4.1), layout="constrained")
+    axes = figure.add_subplot(xlabel="W", ylabel="b")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    x, y = np.meshgrid(np.linspace(-2.2, -0.5, 60), np.linspace(0.15, 1.3, 60))
+    axes.contour(x, y, mean(x, y), 10, colors=FAINT, linewidths=0.8)
+    for name, points in walked.items():
+        axes.plot(*np.array(points).T, color=COLOURS[name], linewidth=1)
+        for begin, end in itertools.pairwise(points):
+            arrow(axes, begin, end, COLOURS[name], 0.03)
+    drawn = {name: (np.array(points), COLOURS[name]) for name, points in walked.items()}
+    labels.beside_paths(axes, drawn, [("both begin", tuple(place), INK)])
+    rows = zip(range(5), *walked.values(), strict=True)
+    cells = [[str(t), *(f"{x:z.3f}, {y:z.3f}".replace("-", "−") for x, y in at)] for t, *at in rows]
+    return figure, [["Arrow", *names], *cells]
 
 
 def singular_values(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
@@ -246,10 +224,19 @@ class Drawing(NamedTuple):
 
 FIGURES = {
     "cost": Drawing(cost, "milliseconds per step, by number of parameters", names=("ADOPT",)),
+    "gradient": Drawing(gradient, "W, b at some iterations", ("Gradient Descent",)),
+    "look-ahead": Drawing(look_ahead, "W, b after each arrow", ("Momentum", "Nesterov")),
     "loss": Drawing(losses, "the loss at some iterations"),
+    "memory": Drawing(memory, "what a gradient counts for, so many iterations later", ("Adam",)),
     "paths": Drawing(paths, "W, b at some iterations"),
+    "rare": Drawing(rare, "the weight at some iterations", ("Adam", "AMSGrad")),
     "singular-values": Drawing(
         singular_values, "a singular value before, and after so many iterations", option="ns_steps"
     ),
+    "start": Drawing(start, "what Adam keeps at some iterations", ("Adam",)),
     "step-length": Drawing(step_lengths, "the length of some steps"),
+    "trained": Drawing(trained, "the loss at the end, by learning rate", ("AdamW",)),
+    "turned": Drawing(
+        turned, "the loss at the end, by learning rate", ("Adam", "Momentum", "Muon")
+    ),
 }

@@ -15,23 +15,35 @@ MATHML = re.compile(r"<math[ >].*?</math>", re.DOTALL)
 # What stands in a formula without being shown, and tags.
 NOT_SHOWN = re.compile(r"<annotation.*?</annotation>|<[^>]*>", re.DOTALL)
 # Browsers take a variable's letter from these, the planes of italic mathematical letters.
-ITALIC = [*map(chr, [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)])]
+VARIABLE = re.compile(r"<mi[^>]*>(.)</mi>")
+PLANES = [*range(0x1D434, 0x1D455), 0x210E, *range(0x1D456, 0x1D468), *range(0x1D6E2, 0x1D71C)]
+ITALIC = [*map(chr, PLANES)]
 
 
 def shrink(site: Path) -> None:
     """Leave in the fonts of a built site the glyphs that its pages use."""
-    text, formulas = set(PERSIAN), {"√"}  # which <msqrt> draws
+    text, variables, formulas = set(PERSIAN), set(), {"√"}  # which <msqrt> draws
     for page in site.rglob("*.html"):
         source = page.read_text(encoding="utf-8")
         text |= set(html.unescape(NOT_SHOWN.sub("", source)))
+        variables |= set(VARIABLE.findall(source))
         shown = NOT_SHOWN.sub("", "".join(MATHML.findall(source)))
         formulas |= set(html.unescape(shown))
-    plain = {unicodedata.normalize("NFKC", letter) for letter in formulas}
-    formulas |= {letter for letter in ITALIC if unicodedata.normalize("NFKC", letter) in plain}
+    formulas |= {letter for letter in ITALIC if upright(letter) in variables}
     for font in site.glob("vendor/stix-*.woff2"):
         keep(font, formulas)
     for font in site.glob("vendor/vazirmatn-*.woff2"):
-        keep(font, text)
+        keep(font, {letter for letter in text if not letter.isascii()})
+
+
+def upright(letter: str) -> str:
+    """Return the letter of which another is the italic shape.
+
+    Example:
+        >>> upright("\N{MATHEMATICAL ITALIC SMALL THETA}")
+        'θ'
+    """
+    return chr(int(unicodedata.decomposition(letter).split()[-1], 16))
 
 
 def keep(path: Path, letters: set[str]) -> None:

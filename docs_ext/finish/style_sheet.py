@@ -14,15 +14,13 @@ def merge(site: Path) -> None:
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(site.rglob("*.html"))}
     loaded = [[link["path"] for link in LINK.finditer(html)] for html in pages.values()]
     shared = [path for path in loaded[0] if all(path in paths for paths in loaded)]
-    target = site / "stylesheets" / "all.css"
     own = "stylesheets/site.css"
+    target = site / "stylesheets" / "all.css"  # beside ours, whose addresses hold there, too
     theirs = "".join(moved(site / path, site) for path in shared if path != own)
     target.write_text(theirs, encoding="utf-8")
     purge = Path(__file__).with_name("purge.mjs")
     content = [f"{site}/**/*.html", f"{site}/**/*.js"]
     subprocess.run(["node", purge, target, site / own, *content], check=True)
-    with target.open("a", encoding="utf-8") as file:
-        file.write(moved(site / own, site))
     for page, html in pages.items():
         first, *rest = (link for link in LINK.finditer(html) if link["path"] in shared)
         for other in rest:

@@ -6,20 +6,24 @@ from collections.abc import Callable
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
+from ..calculator import form as calculator
 from ..directives import (
     agreement,
     api,
     comparison,
     costs,
     differences,
+    epsilons,
     growth,
     kernel,
     mutants,
     references,
+    scaled,
+    schedules,
     symbols,
     worked_numbers,
 )
-from ..laboratory import form
+from ..laboratory import form as laboratory
 from ..locate import PageError, locate, page_path
 
 DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S.*?))?\s*$")
@@ -27,18 +31,24 @@ DIRECTIVE = re.compile(r"^(?P<indent> *)::: (?P<name>[a-z-]+)(?: (?P<argument>\S
 # Each takes the page, what stands behind its name, and the lines that stand indented below it.
 DIRECTIVES: dict[str, Callable[[Markdown, str, list[str]], list[str]]] = {
     "agreement": agreement.agreement,
+    "all-optimizers": comparison.all_optimizers,
+    "bytes-of-adam": calculator.quoted,
+    "calculator": calculator.calculator,
     "compare-optimizers": comparison.compare_optimizers,
     "cost-table": costs.cost_table,
     "defaults-that-differ": differences.defaults_that_differ,
     "differs": differences.differs,
+    "epsilons": epsilons.epsilons,
     "kernel": kernel.kernel,
-    "laboratory": form.laboratory,
+    "laboratory": laboratory.laboratory,
     "measured-on": costs.measured_on,
     "mutants": mutants.mutants,
     "numpy-steps": api.numpy_steps,
     "optimizer-classes": api.optimizer_classes,
     "references": references.references,
     "scale": growth.scale,
+    "scaled-losses": scaled.scaled_losses,
+    "schedules": schedules.schedules,
     "symbols": symbols.symbols,
     "worked-numbers": worked_numbers.worked_numbers,
 }

@@ -91,7 +91,7 @@ class FormulasTreeprocessor(Treeprocessor):
                 set_note_apart(parent)
             for element in list(parent):
                 if is_math(element):
-                    self.replace(element, large=line and "=" in element.text)
+                    self.replace(element, large=line and assigns(element))
         if self.marked:
             etree.SubElement(root, "p").text = self.md.htmlStash.store(
                 meanings(self.marked, self.own)
@@ -122,7 +122,12 @@ def is_formula_line(element: etree.Element) -> bool:
     """Say whether a paragraph begins with an assignment: a line of an update rule."""
     if element.tag != "p" or (element.text or "").strip() or not len(element):
         return False
-    return is_math(element[0]) and "=" in element[0].text
+    return is_math(element[0]) and assigns(element[0])
+
+
+def assigns(element: etree.Element) -> bool:
+    """Say whether a formula assigns."""
+    return "=" in element.text or r"\leftarrow" in element.text
 
 
 def set_note_apart(line: etree.Element) -> None:

@@ -43,7 +43,7 @@ class ValuesPreprocessor(Preprocessor):
             )
         try:
             found = VALUES[name](*given)
-        except (TypeError, KeyError, ValueError, StopIteration) as error:
+        except (TypeError, LookupError, ValueError, StopIteration) as error:
             raise PageError(
                 f"{locate(page_path(self.md), line)}: the value `{name}` cannot be had of "
                 f"{match['given'].strip() or 'nothing'}: {error!r}; "

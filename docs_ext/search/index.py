@@ -10,7 +10,7 @@ NO_WORDS = re.compile(
     r'|<details class="take">.*?</details>',
     re.DOTALL,
 )
-# What tells where a tab begins: headings, the inputs and labels of a set of tabs, its tabs.
+# A tab begins where these say so: headings, the inputs and labels of a set of tabs, its tabs.
 TABS = re.compile(
     r'<h[1-6][^>]*>(?P<heading>.*?)</h[1-6]>|(?P<set><div class="tabbed-set)'
     r'|<input(?=[^>]* name="__tabbed_)[^>]*? id="(?P<id>[^"]+)"'
@@ -25,16 +25,17 @@ TIDY = {
     r"(?<=[α-ωϵ])(?=[A-Za-zα-ω])|(?<=_\d)(?=[A-Za-zα-ω])": " ",  # a product
 }
 
-# The weight of a page where several have a word, by its place in the navigation; and the weight of
-# Adam's page, from which the others start.
-BOOST = {"Optimizers": 2, "Choose and train": 1.5, "See it move": 1, "Behind the pages": 0.5}
-FIRST = ("adam.md", 4)
+# The weight of a page where several have a word, by its place in the navigation, 1 unless said.
+BOOST = {"Optimizers": 2, "Ask why": 1.5, "Choose and train": 1.5, "Behind the pages": 0.5}
+# Pages with a weight of their own: Adam's, from which the others start; and the questions, which
+# have everybody's words in their headings, and come behind the pages of these.
+OWN = {"adam.md": 4, "questions.md": 0.6, "adamw-to-adopt.md": 1}
 
 
 def boost(page) -> float:
     """Return the weight of a page in search."""
-    name, most = FIRST
-    return most if page.file.src_uri == name else BOOST[page.parent.title]
+    name = page.file.src_uri
+    return OWN[name] if name in OWN else BOOST.get(page.parent.title, 1)
 
 
 def readable(html: str) -> str:

@@ -67,7 +67,7 @@ class Places(NamedTuple):
     def lasting(self):
         """What remains from step to step: all but the addresses of gradients."""
         kept = self.counts, np.delete(self.addresses, 1, axis=0), self.scalars
-        return b"".join(one.tobytes() for one in kept)
+        return b"".join(array.tobytes() for array in kept)
 
     def check_memory(self):
         """Refuse tensors whose memory has been given back."""
@@ -78,7 +78,7 @@ class Places(NamedTuple):
         """Whether what is written to lies apart, so that threads do not write over each other."""
         starts = np.delete(self.addresses, 1, axis=0)
         ends = starts + np.delete(self.sizes, 1)[:, None] * self.counts
-        starts, ends = (one[:, self.counts > 0].ravel() for one in (starts, ends))
+        starts, ends = (places[:, self.counts > 0].ravel() for places in (starts, ends))
         order = np.argsort(starts)
         return not np.any(starts[order][1:] < ends[order][:-1])
 
@@ -249,25 +249,25 @@ def oddity(row, scalars):
         scalars: its scalar states, once it has been updated.
     """
     param = row[0]
-    for one in row:
-        if type(one) not in ORDINARY:
-            return f"no kernel reads a {type(one).__name__} like this"
+    for tensor in row:
+        if type(tensor) not in ORDINARY:
+            return f"no kernel reads a {type(tensor).__name__} like this"
     if param.dtype not in COMPUTES:
         return f"no kernel computes in {param.dtype}"
     if param.device.type not in COMPILERS:
         return f"there is no kernel for {param.device.type}"
-    if any(one.layout is not torch.strided for one in row):
+    if any(tensor.layout is not torch.strided for tensor in row):
         return "a tensor is sparse"
     dtypes = [param.dtype] * 2 + [COMPUTES[param.dtype]] * (len(row) - 2)
-    for one, dtype in zip(row, dtypes, strict=True):
-        if (one.dtype, one.device, one.shape) != (dtype, param.device, param.shape):
+    for tensor, dtype in zip(row, dtypes, strict=True):
+        if (tensor.dtype, tensor.device, tensor.shape) != (dtype, param.device, param.shape):
             return "parameter, gradient and state differ in dtype, device or shape"
-        if not same_places(param, one):
+        if not same_places(param, tensor):
             return "the strides of parameter, gradient and state differ, or leave gaps"
-        if one.is_neg():
+        if tensor.is_neg():
             return "a value is negated only when it is read"
-    for one, dtype in zip(scalars, scalar_dtypes(param.dtype, len(scalars)), strict=True):
-        if not is_scalar(one) or one.dtype != dtype:
+    for scalar, dtype in zip(scalars, scalar_dtypes(param.dtype, len(scalars)), strict=True):
+        if not is_scalar(scalar) or scalar.dtype != dtype:
             return "the state's step or another of its numbers is not as it was made"
     return None
 
@@ -276,8 +276,8 @@ def same_places(param, other):
     """Whether two tensors of a shape lie in memory alike, with nothing in between."""
     # The stride of a dimension of one element says nothing.
     places, others = (
-        [place for place in zip(one.stride(), one.shape, strict=True) if place[1] > 1]
-        for one in (param, other)
+        [place for place in zip(tensor.stride(), tensor.shape, strict=True) if place[1] > 1]
+        for tensor in (param, other)
     )
     expected = 1
     for stride, size in sorted(places):
@@ -290,9 +290,9 @@ def same_places(param, other):
 def local(tensors):
     """The parts of distributed tensors that are here; None if they are not parted alike."""
     module = sys.modules.get("torch.distributed.tensor")
-    if module is None or not all(type(one) is module.DTensor for one in tensors):
+    if module is None or not all(type(tensor) is module.DTensor for tensor in tensors):
         return None
-    parted = {(one.device_mesh, one.placements) for one in tensors}
+    parted = {(tensor.device_mesh, tensor.placements) for tensor in tensors}
     if len(parted) > 1 or any(place.is_partial() for place in tensors[0].placements):
         return None
-    return [one.to_local() for one in tensors]
+    return [tensor.to_local() for tensor in tensors]

@@ -250,7 +250,7 @@ def worker(dtype):
 
 @lru_cache  # with other gradients missing in each step, it would grow without end
 def pieces(counts):
-    """Of the pieces of some tensors the tensor, the first element, and how many elements."""
+    """Return the tensor, the first element and the number of elements of each piece."""
     tensors = np.repeat(np.arange(len(counts)), [-(-n // PIECE) for n in counts])
     starts = np.concatenate([np.arange(0, n, PIECE) for n in counts])
     return tensors, starts, np.minimum(np.array(counts)[tensors] - starts, PIECE)

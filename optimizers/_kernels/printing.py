@@ -6,7 +6,7 @@ Example:
     >>> print(text[text.index("@kernel") :])
     @kernel(float32)
     def each(n, at, numbers):
-        # Of n elements the addresses, and the direction with what `once` has returned.
+        # It takes the addresses of n elements, and the direction with what `once` has returned.
         params = carray(pointer(at[0]), n, float32)
         grads = carray(pointer(at[1]), n, float32)
         direction = numbers[0]
@@ -42,7 +42,7 @@ from optimizers._kernels.numba_cpu import {helpers}
 NUMBA = """\
 @kernel({dtype})
 def each(n, at, numbers):
-    # Of n elements the addresses, and the direction with what `once` has returned.
+    # It takes the addresses of n elements, and the direction with what `once` has returned.
 {load}
     for i in range(n):
 {body}
@@ -59,7 +59,7 @@ def each(
     blocks, counts, addresses, numbers, tensors,
     words: tl.constexpr, EVEN: tl.constexpr, BLOCK: tl.constexpr
 ):
-    # Of a block its tensor, where in it, and the direction with what `once` has returned.
+    # It takes a block's tensor, the place in it, and the direction with what `once` has returned.
     tensor = tl.load(blocks + 2*tl.program_id(0))
     i = tl.load(blocks + 2*tl.program_id(0) + 1).to(tl.int64)*BLOCK + tl.arange(0, BLOCK)
     inside = i < tl.multiple_of(tl.load(counts + tensor), EVEN)

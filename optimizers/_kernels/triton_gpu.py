@@ -102,7 +102,7 @@ def prepared(each, places, numbers, dtype, device):
     """
     blocks = blocks_of(tuple(places.counts.tolist()), device)
     tables = (
-        torch.from_numpy(one).to(device) for one in (places.counts, places.addresses, numbers)
+        torch.from_numpy(array).to(device) for array in (places.counts, places.addresses, numbers)
     )
     # A GPU loads 16 bytes at once from what begins and ends at multiples of 16 bytes.
     even = 1 if np.any(places.counts % 16) or np.any(places.addresses % 16) else 16

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import sympy
+
 from .expressions import occurrences
 from .paper import ACCEPTED, Atom, Branch, Line, Paper, Piece, Reader, parts_of
 from .reader import read
@@ -168,7 +170,7 @@ class Translation:
             if hyper and tokens[1:] in (["\\neq", "0"], ["\\ne", "0"], [">", "0"]):
                 self.paper.remark(f"{atom.name} is not 0: taken to hold")
                 return True
-            if len([one for one in tokens if one in ("<", ">")]) == 1:
+            if len([token for token in tokens if token in ("<", ">")]) == 1:
                 return None
         elif kinds <= {"letter", "long", "word"} and tokens:
             text = "".join(tokens)
@@ -808,6 +810,20 @@ LETTERS = {
     "\\Delta_{dw}": "\\Delta",
     "\\alpha": "\\eta",
 }
+ARROW = "\\leftarrow"
+
+
+def letters_of(rule: Rule) -> dict[str, str]:
+    r"""The letters of papers for the symbols of a rule.
+
+    Example:
+        >>> from optimizers import rule_of
+        >>> letters_of(rule_of("Adam"))["\\alpha"], letters_of(rule_of("LARS"))["\\alpha"]
+        ('\\eta', '\\gamma')
+    """
+    taken = "\\eta" in rule.symbols
+    letters = LETTERS | ({"\\alpha": "\\gamma"} if taken else {})
+    return {symbol: letter for symbol, letter in letters.items() if symbol in rule.symbols}
 
 
 def paper_lines(rule: Rule) -> list[str]:
@@ -827,7 +843,7 @@ def paper_lines(rule: Rule) -> list[str]:
         >>> print(*paper_lines(rule_of("Adam")), sep="\n")
         m_0 = 0
         v_0 = 0
-        g_t = g_t + \lambda \theta_{t-1}
+        g_t \leftarrow g_t + \lambda \theta_{t-1}
         m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t
         v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2
         \hat{m}_t = m_t / (1 - \beta_1^t)
@@ -837,6 +853,7 @@ def paper_lines(rule: Rule) -> list[str]:
     statements = rule.lines("W")
     if rule.matrix:
         raise ValueError(f"{statements[0].path}: papers' letters for matrices are not known")
+    letters = letters_of(rule)
     found: list[tuple[str, str]] = []
     known: set[str] = set()
     for line in statements:
@@ -845,7 +862,7 @@ def paper_lines(rule: Rule) -> list[str]:
         places = occurrences(line.latex, rule.symbols.values())
         latex = line.latex
         for place, (symbol, start, end) in reversed(list(enumerate(places))):
-            written = LETTERS.get(symbol.latex, symbol.latex)
+            written = letters.get(symbol.latex, symbol.latex)
             if symbol.kind in ("hyper-parameter", "iteration"):
                 time = ""
             elif line.section == "initialize":
@@ -858,12 +875,15 @@ def paper_lines(rule: Rule) -> list[str]:
             if time and latex[:start].rstrip().endswith("^"):
                 written = f"{{{written}}}"
             latex = latex[:start] + written + latex[end:]
-        latex = re.sub(r"\s*(:=|\\leftarrow(?![A-Za-z]))\s*", " = ", latex)
+        target, value = re.split(r"\s*(?::=|\\leftarrow(?![A-Za-z])|=)\s*", latex, maxsplit=1)
+        # Papers write an arrow where a symbol is read and assigned at the same time.
+        again = re.search(re.escape(target) + r"(?![A-Za-z0-9])", value)
+        latex = f"{target} {ARROW if again else '='} {value}"
         found.append((latex, line.section))
         known.add(line.target)
     lines = [latex for latex, _ in found]
     reading = read_letters(" \\\\\n".join(lines), path=statements[0].path)
-    if nested(rule, LETTERS) != nested(reading.rule, {}):
+    if nested(rule, letters) != nested(reading.rule, {}):
         raise ValueError(f"{statements[0].path}: its lines in papers' letters are another rule")
     return lines
 
@@ -876,7 +896,10 @@ def nested(rule, names):
             return names.get(expression.name, expression.name)
         if not expression.args:
             return str(expression)
-        return (expression.func.__name__, *map(tuples, expression.args))
+        args = map(tuples, expression.args)
+        # SymPy keeps the arguments of these in the order of their names.
+        args = sorted(args, key=str) if isinstance(expression, sympy.Max | sympy.Min) else args
+        return (expression.func.__name__, *args)
 
     return [
         (line.section, names.get(line.target, line.target), tuples(line.expression))

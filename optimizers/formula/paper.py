@@ -64,10 +64,10 @@ class Token(NamedTuple):
 
 TEXT = r"\\(?:text|textrm|textbf|textit|texttt|mathrm|mathbf|mathit|mathsf|boldsymbol|bm|mathcal|mathbb|operatorname\*?)"
 TOKEN = re.compile(
-    rf"""(?P<space>(?:\s|%[^\n]*(?:\n|$)
+    rf"""(?P<cases>\\(?:begin|end)\{{cases\}}) | (?P<space>(?:\s|%[^\n]*(?:\n|$)
         |\\[hv]space\*?\{{[^}}]*\}}|\\rule\{{[^}}]*\}}\{{[^}}]*\}}|\\(?:label|tag\*?)\{{[^}}]*\}}
         |\\(?:left|right|[bB]igg?[lrm]?|q?quad|displaystyle|limits|nonumber|notag|bf)(?![A-Za-z])
-        |\\(?:begin|end)\{{(?:array\}}\{{[^}}]*|[a-z]+\*?)\}}|\\[,;:!>\ ]|~|&)+)
+        |\\(?:begin|end)\{{(?!cases\}})(?:array\}}\{{[^}}]*|[a-z]+\*?)\}}|\\[,;:!>\ ]|~|&)+)
     | (?P<row>\\\\(?:\s*\[[^\]]*\])?)
     | (?P<word>{TEXT}\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}})
     | (?P<long>[A-Za-z]+(?:\\_[A-Za-z]+)+)
@@ -96,7 +96,11 @@ KEYWORD = re.compile(
 )
 INDENT = re.compile(r"[\s&]*(?:\\hspace\{(?P<mm>[0-9]+)\s*mm\})?")
 COMMENT = re.compile(rf"\s*{TEXT}\s*\{{(?P<words>[^{{}}]*)\}}")
-OPEN, CLOSE = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}, {")", "]", "\\}", "}"}
+BEGIN, END = "\\begin{cases}", "\\end{cases}"
+OPEN = {"(": ")", "[": "]", "\\{": "\\}", "{": "}", BEGIN: END}
+CLOSE = set(OPEN.values())
+COMPARISON = re.compile(r"[<>]|\\(?:[gl]eq?|[gl]t)(?![A-Za-z])")
+CONDITIONS = re.compile(rf"{COMPARISON.pattern}|{TEXT}\s*\{{\s*(?:if|otherwise|else)\s*\}}")
 ACCENTS = {
     **{"\\hat": "\\hat", "\\widehat": "\\hat", "\\bar": "\\bar", "\\overline": "\\bar"},
     **{"\\tilde": "\\tilde", "\\widetilde": "\\tilde"},
@@ -193,10 +197,12 @@ class Paper:
             return []
 
     def tokens(self, start, end):
-        """The tokens without layout and comments, of the chosen lines of cases only."""
+        """The tokens without layout and comments; where an option chooses, of the chosen case."""
         text, skip = self.source.text, []
         for cases in CASES.finditer(text, start, end):
             chosen = self.chosen(cases)
+            if chosen is None:
+                continue
             skip += [(cases.start(), chosen[0]), (chosen[1], cases.end())]
         tokens, at = [], start
         while at < end:
@@ -212,16 +218,18 @@ class Paper:
         return tokens
 
     def chosen(self, cases):
-        """The place of the value that the options choose among cases."""
+        """The place of the value that the options choose among cases; None if numbers choose."""
         rows = list(CASE.finditer(self.source.text, *cases.span(1)))
         for row in rows:
             words = re.sub(r"\\[A-Za-z]+|[{}\\]", " ", row["when"])
             said = re.search(r"if\s+(\w+)\s*=\s*(True|False)", words)
+            if not said and COMPARISON.search(row["when"]):
+                return None
             if not said:
                 raise self.error(
                     "a case whose condition is no option",
                     *row.span("when"),
-                    r"\text{if word = True}",
+                    r"\text{if word = True}, \text{if } t > 1",
                 )
             if self.option(said[1]) == (said[2] == "True"):
                 start = row.start("value")
@@ -244,11 +252,10 @@ class Paper:
 
     def rows(self, start, end):
         """The rows of a piece: start, end and indent; a row that begins with a sign goes on."""
-        places, first, depth = [], start, 0
+        places, first, inside = [], start, 0
         for token in self.tokens(start, end):
-            depth += token.text in ("{", "(", "[", "\\{")
-            depth -= token.text in CLOSE
-            if token.kind == "row":
+            inside += (token.text == BEGIN) - (token.text == END)
+            if token.kind == "row" and not inside:
                 places.append((first, token.start))
                 first = token.end
         places.append((first, end))
@@ -340,13 +347,14 @@ class Paper:
     def split(self, start, end):
         """The tokens of a row, parted at commas outside of brackets."""
         parts: list[list[Token]] = [[]]
-        depth = 0
+        depth = inside = 0
         for token in self.tokens(start, end):
             depth += token.text in OPEN
             depth -= token.text in CLOSE
+            inside += (token.text == BEGIN) - (token.text == END)
             if depth == 0 and token.text in (",", ";"):
                 parts.append([])
-            elif token.kind != "row":
+            elif token.kind != "row" or inside:
                 parts[-1].append(token)
         return [part for part in parts if part]
 
@@ -493,6 +501,7 @@ class Reader:
         self.paper, self.tokens, self.place = paper, tokens, 0
         # The index that a sum or product runs over stands for a time.
         self.running, self.at = running, at
+        self.in_cases = 0
 
     def error(self, message, token, accepted=ACCEPTED):
         return self.paper.error(message, token.start, token.end, accepted)
@@ -530,6 +539,8 @@ class Reader:
             return [Piece(text, token.start, token.end), *self.power()]
         if token.kind == "function" or text.strip("\\") in FUNCTIONS:
             return self.function(token, text.strip("\\"))
+        if self.in_cases and (token.kind == "row" or CONDITIONS.fullmatch(text)):
+            return [Piece(text, token.start, token.end)]
         if token.kind == "word":
             return self.word(token)
         if text in SIGNS:
@@ -539,8 +550,10 @@ class Reader:
         if text == "{":
             return self.braces(token)
         if text in OPEN:
+            self.in_cases += text == BEGIN
             inside = self.expression(OPEN[text])
             close = self.closing(token, OPEN[text])
+            self.in_cases -= text == BEGIN
             return [Piece(text, *token[2:]), *inside, Piece(close.text, *close[2:]), *self.power()]
         if re.fullmatch(r"\\[dt]?frac", text):
             above, below = self.argument(token), self.argument(token)
@@ -661,7 +674,7 @@ class Reader:
                 up += "prime"
                 continue
             inside = self.script()
-            text = "".join(one.text for one in inside).replace(" ", "")
+            text = "".join(piece.text for piece in inside).replace(" ", "")
             if sign.text == "_":
                 labels, when = self.subscript(text)
                 sub = ",".join(filter(None, [sub, *labels]))
@@ -782,7 +795,7 @@ class Reader:
         scripts = {}
         while self.peek() in ("_", "^"):
             sign = self.next()
-            scripts[sign.text] = "".join(one.text for one in self.script()).replace(" ", "")
+            scripts[sign.text] = "".join(token.text for token in self.script()).replace(" ", "")
         index = self.paper.index
         low = re.fullmatch(rf"(\\?[A-Za-z]+)(?:=1|\\leq?{index})", scripts.get("_", ""))
         high = "t" if low and "=" not in low[0] else self.time_of(scripts.get("^", ""))

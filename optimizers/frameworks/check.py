@@ -140,7 +140,7 @@ def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], d
     hyper: dict[str, Any] = {}
 
     def keyword(name):
-        return next((one for one in KEYWORDS.get(name, (name,)) if one in known), None)
+        return next((keyword for keyword in KEYWORDS.get(name, (name,)) if keyword in known), None)
 
     rates = RATES[: max(2, *(place + 1 for place in rates_read(rule)))]
     telling = {**telling, "betas": rates}

@@ -178,7 +178,7 @@ def with_part(expression, part, other):
         return other
     if not expression.has(part):
         return expression
-    parts = [with_part(one, part, other) for one in expression.args]
+    parts = [with_part(arg, part, other) for arg in expression.args]
     evaluated = (
         {} if isinstance(expression, sympy.core.function.AppliedUndef) else {"evaluate": False}
     )

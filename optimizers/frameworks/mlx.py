@@ -81,7 +81,8 @@ class Class(Functional):
         """What the class says of itself."""
         keyword = {"lr": "learning_rate"}
         symbols = ", ".join(
-            f"{one.symbol} is `{keyword.get(one.name, one.name)}`" for one in self.options
+            f"{option.symbol} is `{keyword.get(option.name, option.name)}`"
+            for option in self.options
         )
         return [
             *said_of(self.said, symbols),

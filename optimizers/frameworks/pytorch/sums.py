@@ -178,7 +178,7 @@ def times(first, second):
 
 
 def one_less(number):
-    """Of 1 - x it is x; None for another number."""
+    """Return x for 1 - x, and None for another number."""
     if number.is_Add and len(number.args) == 2 and number.args[0] == 1:
         minus, above, below = signed(number.args[1])
         if minus and not below and len(above) == 1:
