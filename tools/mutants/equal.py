@@ -89,6 +89,7 @@ EQUAL = {
         "weight_norm, norm = (np.linalg.norm(param), np.linalg.norm(grad)); "
         "if maximize: grad = -grad",
     ): "the negative gradient is as long",
+    ("LARS", "step", "trusted = min(norm, weight_norm) > 0"): SYMMETRIC,
     (
         "LARS",
         "class",
