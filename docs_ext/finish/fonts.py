@@ -16,7 +16,8 @@ MATHML = re.compile(r"<math[ >].*?</math>", re.DOTALL)
 NOT_SHOWN = re.compile(r"<annotation.*?</annotation>|<[^>]*>", re.DOTALL)
 # Browsers take a variable's letter from these, the planes of italic mathematical letters.
 VARIABLE = re.compile(r"<mi[^>]*>(.)</mi>")
-ITALIC = [*map(chr, [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)])]
+PLANES = [*range(0x1D434, 0x1D455), 0x210E, *range(0x1D456, 0x1D468), *range(0x1D6E2, 0x1D71C)]
+ITALIC = [*map(chr, PLANES)]
 
 
 def shrink(site: Path) -> None:
@@ -28,12 +29,21 @@ def shrink(site: Path) -> None:
         variables |= set(VARIABLE.findall(source))
         shown = NOT_SHOWN.sub("", "".join(MATHML.findall(source)))
         formulas |= set(html.unescape(shown))
-    plain = {unicodedata.normalize("NFKC", letter) for letter in variables}
-    formulas |= {letter for letter in ITALIC if unicodedata.normalize("NFKC", letter) in plain}
+    formulas |= {letter for letter in ITALIC if upright(letter) in variables}
     for font in site.glob("vendor/stix-*.woff2"):
         keep(font, formulas)
     for font in site.glob("vendor/vazirmatn-*.woff2"):
-        keep(font, text)
+        keep(font, {letter for letter in text if not letter.isascii()})
+
+
+def upright(letter: str) -> str:
+    """Return the letter of which another is the italic shape.
+
+    Example:
+        >>> upright("\N{MATHEMATICAL ITALIC SMALL THETA}")
+        'θ'
+    """
+    return chr(int(unicodedata.decomposition(letter).split()[-1], 16))
 
 
 def keep(path: Path, letters: set[str]) -> None:
