@@ -14,6 +14,8 @@ HIGH = 15
 WIDE = 7.2
 # How far a label stands from what it names, at most and at least.
 NEAR = (6, 9, 13, 18, 26)
+# More room than this around a label makes it no better.
+ROOM = 4
 
 
 def in_points(axes: Axes, places) -> np.ndarray:
@@ -57,12 +59,15 @@ def beside_paths(axes: Axes, paths: dict[str, tuple], marks: list[tuple]) -> Non
                 ):
                     offset = np.array([across * (half[0] + away), up * (half[1] + away - 5)])
                     middle = at + offset
+                    most = ROOM * 8 + min(alone, 40) / 2 - away
+                    if most <= best[0]:
+                        continue
                     if (middle - half < box[:2]).any() or (middle + half > box[2:]).any():
                         continue
                     room = gap(middle, half, crowd)
                     if any(overlap(middle, half, other) for other in taken):
                         room -= 100
-                    value = min(room, 4) * 8 + min(alone, 40) / 2 - away
+                    value = most - (ROOM - min(room, ROOM)) * 8
                     if value > best[0]:
                         best = (value, point, offset)
         _, point, offset = best
