@@ -316,7 +316,10 @@ class Optimizer(torch.optim.Optimizer):
             self._refuse_saved("decoupled_weight_decay", group)
 
     def _refuse_saved(self, name: str, group: dict[str, Any]) -> None:
-        raise ValueError(f"{name}={group[name]} is not {type(self).__name__}")
+        raise ValueError(
+            f"the saved state is another optimizer's: {name}={group[name]} is not "
+            f"{type(self).__name__}; load the model's weights alone, and make the optimizer anew"
+        )
 
     def _as_own_state(self, param: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
         if not self.reads_step:

@@ -33,7 +33,7 @@ checkpoint = torch.load("checkpoint.pt")
 try:
     ADOPT(model.parameters()).load_state_dict(checkpoint["optimizer"])
 except ValueError as error:
-    print("ADOPT refuses it:", error)
+    print("ADOPT refuses it:", *str(error).split("; "), sep="\n  ")
 
 for warm_up in (0, 30):
     model = new_model()

@@ -238,7 +238,7 @@ def test_the_state_of_another_algorithm_is_refused(saver, loader):
         feed(other, range(2))
         # What the loader refuses may be an option that the saver has from its parent.
         known = "|".join(label(name) for name in (saver, OPTIMIZERS[saver].parent) if name)
-        why = f"is not {label(loader)}$|use ({known})$|has a state without [a-z_]+$"
+        why = f"is not {label(loader)}(; load the model's weights .*)?$|use ({known})$|has a state without [a-z_]+$"
         refuses(optimizer, other.state_dict(), why)
 
 
@@ -249,7 +249,7 @@ def test_a_state_that_cannot_be_continued_is_refused(name):
     amsgrad, shape, lr = (copy.deepcopy(optimizer.state_dict()) for _ in range(3))
     own = optimizer.defaults.get("amsgrad", False)
     amsgrad["param_groups"][0]["amsgrad"] = not own
-    refuses(optimizer, amsgrad, f"^amsgrad={not own} is not {label(name)}$")
+    refuses(optimizer, amsgrad, f": amsgrad={not own} is not {label(name)}; load the model's")
     for quantity in quantities(name):
         wrong = copy.deepcopy(shape)
         wrong["state"][1][quantity] = torch.zeros(1)
