@@ -218,6 +218,10 @@ def test_an_option_that_the_state_dict_lacks_keeps_its_value(name):
         feed(other, range(2))
 
 
+# How a message ends that refuses what another optimizer has saved.
+FOREIGN = "is not {}(; load the model's weights alone, and make the optimizer anew)?$"
+
+
 def refuses(optimizer, state_dict, message):
     """Refuses to load, and stays as it was."""
     before = copy.deepcopy(optimizer.state_dict())
@@ -238,7 +242,7 @@ def test_the_state_of_another_algorithm_is_refused(saver, loader):
         feed(other, range(2))
         # What the loader refuses may be an option that the saver has from its parent.
         known = "|".join(label(name) for name in (saver, OPTIMIZERS[saver].parent) if name)
-        why = f"is not {label(loader)}(; load the model's weights .*)?$|use ({known})$|has a state without [a-z_]+$"
+        why = f"{FOREIGN.format(label(loader))}|use ({known})$|has a state without [a-z_]+$"
         refuses(optimizer, other.state_dict(), why)
 
 
@@ -249,7 +253,7 @@ def test_a_state_that_cannot_be_continued_is_refused(name):
     amsgrad, shape, lr = (copy.deepcopy(optimizer.state_dict()) for _ in range(3))
     own = optimizer.defaults.get("amsgrad", False)
     amsgrad["param_groups"][0]["amsgrad"] = not own
-    refuses(optimizer, amsgrad, f": amsgrad={not own} is not {label(name)}; load the model's")
+    refuses(optimizer, amsgrad, f": amsgrad={not own} {FOREIGN.format(label(name))}")
     for quantity in quantities(name):
         wrong = copy.deepcopy(shape)
         wrong["state"][1][quantity] = torch.zeros(1)
@@ -266,7 +270,7 @@ def test_a_state_that_cannot_be_continued_is_refused(name):
     other = torch.optim.ASGD(weights())
     feed(other, range(1))
     if quantities(name):
-        why = f"has a state without {min(quantities(name))}$|is not {label(name)}$"
+        why = f"has a state without {min(quantities(name))}$|{FOREIGN.format(label(name))}"
         refuses(optimizer, other.state_dict(), why)
     fewer = new(name, weights()[:1])
     feed(fewer, range(1))
