@@ -68,6 +68,7 @@ OPTIONS = (
     Option("nesterov", "fixed"),
     Option("centered", "fixed"),
     Option("adjust_lr_fn", "fixed"),
+    Option("always_adapt", "fixed"),
 )
 # fmt: on
 

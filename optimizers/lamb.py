@@ -25,14 +25,14 @@ $W := W - \alpha r_{dw} \Delta_{dw}$, $b := b - \alpha r_{db} \Delta_{db}$
 """
 
 from collections.abc import Iterable
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ._numpy import real_arrays
-from ._optimizer import Flags, Optimizer
+from ._optimizer import Fixed, Flags, Optimizer
 
 
 @real_arrays
@@ -82,7 +82,7 @@ def lamb_step(
     exp_avg_corrected = exp_avg / (1 - beta1**step)  # 3
     exp_avg_sq_corrected = exp_avg_sq / (1 - beta2**step)  # 4
     delta = exp_avg_corrected / (np.sqrt(exp_avg_sq_corrected) + eps) + weight_decay * param  # 5
-    weight_norm, norm = np.linalg.norm(np.ravel(param)), np.linalg.norm(np.ravel(delta))
+    weight_norm, norm = np.linalg.norm(param), np.linalg.norm(delta)
     trust_ratio = weight_norm / norm if min(weight_norm, norm) > 0 else 1.0  # 6
     param = param - lr * trust_ratio * delta  # 7
     return param, {"step": step, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
@@ -100,6 +100,7 @@ class LAMB(Optimizer):
         betas: decay rates (β₁, β₂) of the two moments, each in [0, 1).
         eps: ε, added to the root of the second moment, at least 0.
         weight_decay: λ, at least 0: the decay's share of the direction, before the trust ratio.
+        always_adapt: True, which is what this class is: the ratio is taken without decay, too.
         maximize: climb instead of descend.
         fused: None and False are the plain step; True is refused, since a kernel sees no norm of a whole tensor.
         flags: `foreach`, `capturable`, `differentiable`: refused when set.
@@ -124,6 +125,10 @@ class LAMB(Optimizer):
     """
 
     state_names = ("exp_avg", "exp_avg_sq")
+    fixed: ClassVar = {
+        # As timm calls it; by it a saved state is told from AdamW's.
+        "always_adapt": Fixed(True, "use AdamW for what has no trust ratio"),
+    }
 
     def __init__(
         self,
@@ -133,6 +138,7 @@ class LAMB(Optimizer):
         eps: float = 1e-6,
         weight_decay: float = 1e-2,
         *,
+        always_adapt: bool = True,
         maximize: bool = False,
         fused: bool | None = None,
         **flags: Unpack[Flags],
@@ -142,6 +148,7 @@ class LAMB(Optimizer):
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
+            always_adapt=always_adapt,
             maximize=maximize,
             fused=fused,
         )

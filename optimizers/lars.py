@@ -69,7 +69,7 @@ def lars_step(
     if maximize:
         grad = -grad
 
-    weight_norm, norm = np.linalg.norm(np.ravel(param)), np.linalg.norm(np.ravel(grad))
+    weight_norm, norm = np.linalg.norm(param), np.linalg.norm(grad)
     divisor = norm + weight_decay * weight_norm
     trusted = min(weight_norm, norm) > 0
     trust_ratio = trust_coefficient * weight_norm / divisor if trusted else 1.0  # 1

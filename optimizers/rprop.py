@@ -70,13 +70,13 @@ def rprop_step(
     (shrink, grow), (low, high) = etas, step_sizes
     step = state.get("step", 0) + 1
     prev = state.get("prev", np.zeros_like(param))
-    step_size = state.get("step_size", np.zeros_like(param))
     if maximize:
         grad = -grad
 
     agreement = prev * grad
     factor = np.where(agreement > 0, grow, np.where(agreement < 0, shrink, 1.0))  # 1
-    step_size = np.clip(step_size * factor if step > 1 else lr + step_size, low, high)  # 2
+    step_size = state["step_size"] * factor if step > 1 else np.full_like(param, lr)
+    step_size = np.clip(step_size, low, high)  # 2
     grad = np.where(agreement < 0, 0.0, grad)  # 3
     param = param - step_size * np.sign(grad)  # 4
     return param, {"step": step, "prev": grad, "step_size": step_size}  # 5

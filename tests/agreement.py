@@ -13,10 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from optimizers import OPTIMIZERS
+from optimizers import OPTIMIZERS, rule_of
 from tests import cases
 
 STEPS = 200
+# A parameter of this shape is zero at the start.
+SILENT = (2, 2)
 
 # Two roundings in another order differ by a few units of 2.2e-16; 200 steps add up to less than
 # 1e-13. A wrong formula differs by its own size.
@@ -29,8 +31,13 @@ def gradients(shape=(5,), seed=0):
 
 
 def shapes(name):
-    """The shapes of the parameter: five coordinates, or a tall and a wide matrix."""
-    return [(3, 2), (2, 3)] if name in cases.MATRICES else [(5,)]
+    """The shapes of the parameter: five coordinates, or a tall and a wide matrix.
+
+    Where a norm is taken, also two with which all is zero at times: weights or gradients or both.
+    """
+    if name in cases.MATRICES:
+        return [(3, 2), (2, 3)]
+    return [(5,)] if rule_of(name).elementwise else [(5,), SILENT, (2, 1)]
 
 
 def vectors(seed):
@@ -64,7 +71,9 @@ def matrices(shape, seed):
 
 
 def start(shape=(5,)):
-    """A parameter to start from, without a zero."""
+    """A parameter to start from, without a zero, or all zero."""
+    if shape == SILENT:
+        return np.zeros(shape)
     return np.array([1.0, -2.0, 0.5, -1e-3, 30.0, -0.1])[: math.prod(shape)].reshape(shape)
 
 
@@ -74,7 +83,9 @@ def settings(name):
 
 
 def shaped(name):
-    """Every setting with one of the shapes, in turn."""
+    """Every setting with one of the shapes, in turn; where a norm is taken with each."""
+    if SILENT in shapes(name):
+        return list(itertools.product(settings(name), shapes(name)))
     return list(zip(settings(name), itertools.cycle(shapes(name)), strict=False))
 
 

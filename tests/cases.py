@@ -269,7 +269,7 @@ class PublishedLAMB(torch.optim.Optimizer):
         self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.01, maximize=False
     ):
         options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, options)
+        super().__init__(params, options | {"always_adapt": True})
 
     @torch.no_grad()
     def step(self):

@@ -16,6 +16,7 @@ from tests.contract import (
     new,
     quantities,
     same,
+    same_but_for_order,
     same_state,
     weights,
 )
@@ -74,7 +75,9 @@ def test_the_state_of_a_bfloat16_parameter_moves(name):
             optimizer.step()
         runs.append(optimizer.state[param])
     for quantity in quantities(name):
-        assert torch.equal(runs[0][quantity], runs[1][quantity])
+        # What takes the length of a rounded weight is another number, which moves as well.
+        whole = not rule_of(name).elementwise and name not in cases.MATRICES
+        assert runs[0][quantity] != 0 if whole else torch.equal(*(run[quantity] for run in runs))
         assert runs[0][quantity].dtype == torch.float32
     if "exp_avg_sq" in quantities(name):
         # 1 - 0.9999 ** 1000 = 0.0952 of the way from at most 0.0156 to 1
@@ -140,7 +143,7 @@ def test_any_shape_and_memory_layout_gives_the_same_numbers(name):
                 ours.step()
                 expected.step()
             assert a.stride() == odd.stride()
-            assert torch.equal(a, b)
+            assert same_but_for_order(name, a, b)
 
 
 @every_optimizer

@@ -8,7 +8,8 @@ EITHER_OR = "δ is 0 or 1, so one of the two lines changes nothing, and they do 
 ANYWHERE = "a number may stand anywhere in a product of matrices"
 EITHER_WAY = "transposed or not, the norm is the same and the iteration gives the transpose"
 SQUARED = "a square does not tell which was taken from which"
-NOT_READ = "the first iteration does not read it, and the second another value"
+SYMMETRIC = "the smaller of two, and a product, are the same in another order"
+NOT_READ = "the first iteration does not read it, and later ones another value"
 IN_MEMORY = "only the last digits depend on the order in memory, which here is the plain one"
 A_MATRIX = "a matrix has two dimensions; stacks of matrices are compared in tests/test_options.py"
 NO_DTYPE = "without `ns_dtype` nothing is converted; with it torch's bits decide in test_options.py"
@@ -71,6 +72,54 @@ EQUAL = {
         "denom = exp_avg_sq.sqrt().div_((1 - beta3 ** step) ** 0.5).add_(group['eps']); "
         "ahead.add_(exp_avg_diff, alpha=beta2 / (1 - beta2 ** step))",
     ): "the two lines do not meet",
+    (
+        "LAMB",
+        "step",
+        "trust_ratio = weight_norm / norm if min(norm, weight_norm) > 0 else 1.0",
+    ): SYMMETRIC,
+    (
+        "LAMB",
+        "class",
+        "trust_ratio = torch.where(torch.minimum(norm, weight_norm) > 0, weight_norm / norm, 1.0)",
+    ): SYMMETRIC,
+    ("LAMB", "class", "param.addcmul_(delta, trust_ratio, value=-lr)"): SYMMETRIC,
+    (
+        "LARS",
+        "step",
+        "weight_norm, norm = (np.linalg.norm(param), np.linalg.norm(grad)); "
+        "if maximize: grad = -grad",
+    ): "the negative gradient is as long",
+    ("LARS", "step", "trusted = min(norm, weight_norm) > 0"): SYMMETRIC,
+    (
+        "LARS",
+        "class",
+        "trust_ratio = torch.where(torch.minimum(norm, weight_norm) > 0, trust_ratio, 1.0)",
+    ): SYMMETRIC,
+    (
+        "LARS",
+        "class",
+        "momentum_buffer.mul_(group['momentum']).addcmul_(grad, trust_ratio, value=group['lr'])",
+    ): SYMMETRIC,
+    (
+        "Rprop",
+        "step",
+        "step_size = np.clip(low, step_size, high)",
+    ): "the larger of two, and then the smaller, are the same in another order",
+    ("Rprop", "formula", "H_{dw} = 1"): NOT_READ,
+    ("Rprop", "formula", "H_{db} = 1"): NOT_READ,
+    (
+        "Rprop",
+        "step",
+        "def rprop_step(param: np.ndarray, grad: np.ndarray, state: dict, *, lr: float=0.01, "
+        "etas: tuple[float, float]=(0.5, 1.2), step_sizes: tuple[float, float]=(1e-06, 51.0), "
+        "maximize: bool=False) -> tuple[np.ndarray, dict]:",
+    ): "no step here grows to it; the default itself is compared in tests/test_formula.py",
+    (
+        "Rprop",
+        "class",
+        "step_size.mul_(torch.ones_like(grad).masked_fill_(turned, shrink)"
+        ".masked_fill_(agreement > 0, grow))",
+    ): "no product is above zero and below",
     (
         "NAdam",
         "class",
