@@ -11,7 +11,6 @@ def new_model():
 
 
 def train(model, optimizer, steps, warm_up=0):
-    """Train, and return the largest loss of the first 30 steps and the loss of the last 30."""
     losses, lr = [], optimizer.param_groups[0]["lr"]
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = lr * min(1, (step + 1) / (warm_up + 1))
@@ -21,13 +20,13 @@ def train(model, optimizer, steps, warm_up=0):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return f"{max(losses[:30]):9.3f}  {sum(losses[-30:]) / 30:.3f}"
+    return losses
 
 
 model = new_model()
-optimizer = AdamW(model.parameters(), lr=0.03)
-print("                    at most    end")
-print("AdamW            ", train(model, optimizer, 300))
+optimizer = AdamW(model.parameters(), lr=0.02)
+losses = train(model, optimizer, 300)
+print(f"AdamW ends at {sum(losses[-30:]) / 30:.3f}")
 torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, "checkpoint.pt")
 
 checkpoint = torch.load("checkpoint.pt")
@@ -39,5 +38,6 @@ except ValueError as error:
 for warm_up in (0, 30):
     model = new_model()
     model.load_state_dict(checkpoint["model"])
-    optimizer = ADOPT(model.parameters(), lr=0.03, decouple=True, weight_decay=0.01)
-    print(f"ADOPT, warm-up {warm_up:2}", train(model, optimizer, 300, warm_up))
+    optimizer = ADOPT(model.parameters(), lr=0.02, decouple=True, weight_decay=0.01)
+    losses = train(model, optimizer, 30, warm_up)
+    print(f"ADOPT, warm-up of {warm_up:2}: {max(losses):.3f} at most")

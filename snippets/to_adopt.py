@@ -5,7 +5,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from optimizers import ADOPT
 
-STEPS = 300
+STEPS = 250
 
 
 def train(lr):
@@ -23,8 +23,8 @@ def train(lr):
         optimizer, lambda step: min((step + 1) / warm_up, (STEPS - step) / (STEPS - warm_up))
     )
     for _ in range(STEPS):
-        inputs = torch.randn(64, 8)
-        targets = inputs.sin().sum(dim=1, keepdim=True) + torch.randn(64, 1)
+        inputs = torch.randn(128, 8)
+        targets = inputs.sin().sum(dim=1, keepdim=True) + torch.randn(128, 1)
         loss = nn.functional.mse_loss(model(inputs), targets)
         optimizer.zero_grad()
         loss.backward()
@@ -36,5 +36,5 @@ def train(lr):
         return nn.functional.mse_loss(model(inputs), inputs.sin().sum(dim=1, keepdim=True)).item()
 
 
-for lr in (1e-2, 3e-2, 1e-1):
+for lr in (1e-2, 3e-2, 5e-2):
     print(f"ADOPT, lr {lr}: {train(lr):.3f}")
