@@ -1,6 +1,7 @@
 """The page "Same name, other arithmetic" says what the libraries compute, and their sources say."""
 
 import doctest
+import importlib
 import json
 import os
 import re
@@ -12,17 +13,26 @@ import pytest
 import torch
 
 from benchmarks.agreement import variations
-from benchmarks.agreement.libraries import CONTENDERS, LIBRARIES, ROUNDINGS, Contender, installed
+from benchmarks.agreement.libraries import (
+    CONTENDERS,
+    LIBRARIES,
+    ROUNDINGS,
+    Contender,
+    installed,
+    run,
+)
 from benchmarks.agreement.moves import MOVES, tried_out
 from benchmarks.agreement.rows import (
     HYPER,
     RATES,
     ROUNDING,
+    apart,
     asked,
     by_schedule,
     exactly,
     explained,
     near,
+    our_run,
     ours_of,
     problem,
     theirs_of,
@@ -60,6 +70,11 @@ def need(library):
 
 def row_of(contender):
     return ROWS[contender.optimizer, contender.library]
+
+
+def contender_of(optimizer, library):
+    pair = optimizer, library
+    return next(found for found in CONTENDERS if (found.optimizer, found.library) == pair)
 
 
 def test_every_pair_has_its_row_and_nothing_else():
@@ -267,6 +282,85 @@ def test_defaults_differ_more_often_than_the_arithmetic():
     assert sum(bool(row["defaults"]) for row in rows) > sum(bool(row["differs"]) for row in rows)
 
 
+# Where a library has its optimizers; timm's list is a file, see `listed_by_timm`.
+NAMESPACES = {
+    "torch": ("torch.optim",),
+    "optax": ("optax", "optax.contrib"),
+    "Keras": ("keras.optimizers",),
+    "MLX": ("mlx.optimizers",),
+    "pytorch-optimizer": ("pytorch_optimizer",),
+    "torch-adopt": ("adopt",),
+}
+
+
+def listed_by_timm():
+    """The text of timm's list of names, which cannot be imported without its vision models."""
+    return Path(find_spec("timm.optim").origin).with_name("_optim_factory.py").read_text("utf-8")
+
+
+def named(library):
+    """A library's names in small letters, and what each one is."""
+    if library == "timm":
+        return dict(re.findall(r"name='(\w+)',\s+opt_class=([\w.]+)", listed_by_timm()))
+    timm_optim("adopt")  # pytorch-optimizer then finds no timm that would import vision models
+    modules = [importlib.import_module(name) for name in NAMESPACES[library]]
+    return {name.lower(): getattr(module, name) for module in modules for name in dir(module)}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_dash_means_that_the_library_has_none_of_that_name(library):
+    need(library)
+    names = named(library)
+    assert len(names) > 1 or library == "torch-adopt"
+    for optimizer in OPTIMIZERS:
+        if (optimizer, library) not in ROWS:
+            found = names.get(optimizer.lower())
+            again = library != "torch" and "torch.optim" in str(found)
+            assert found is None or again, f"{library} has {found}: give it a Contender"
+
+
+def test_timm_takes_no_ratio_without_decay_unless_asked():
+    need("timm")
+    rates = RATES["constant"]
+    for optimizer, ours, theirs in (
+        ("LAMB", {"weight_decay": 0.0}, {"weight_decay": 0.0, "max_grad_norm": None}),
+        ("LARS", {"momentum": 0.0}, {"eps": 0.0}),
+    ):
+        here, problems = our_run(optimizer, rates, ours), problem(optimizer)
+        contender = contender_of(optimizer, "timm")
+        asked_for = run(contender, {**theirs, "always_adapt": True}, *problems, rates)
+        assert apart(here, asked_for) <= ROUNDING, optimizer
+        assert apart(here, run(contender, theirs, *problems, rates)) > 0.01, optimizer
+    # LARS with timm's defaults.
+    plain = our_run("Gradient Descent", rates, {})
+    assert apart(plain, run(contender, {}, *problem("Gradient Descent"), rates)) <= ROUNDING
+
+
+def test_lamb_of_pytorch_optimizer_starts_with_long_steps():
+    need("pytorch-optimizer")
+    contender, grads = contender_of("LAMB", "pytorch-optimizer"), [[np.array([1.0, -2.0])]]
+    for length, taken in ((5.0, 5.0), (50.0, 10.0)):
+        weight = np.array([0.6, 0.8]) * length
+        ((after,),) = run(contender, {"eps": 1e-12}, [weight], grads, [0.01])
+        assert np.linalg.norm(after - weight) == pytest.approx(0.01 * taken / (1 - 0.9))
+
+
+def test_rprop_of_optax_takes_no_schedule():
+    need("optax")
+    optax = pytest.importorskip("optax")
+    optax.rprop(0.1).init(np.zeros(2))
+    with pytest.raises(TypeError):
+        optax.rprop(lambda count: 0.1).init(np.zeros(2))
+
+
+def test_timm_gives_adabelief_unrectified_by_name():
+    need("timm")
+    for name, rectify in (("adabelief", "False"), ("radabelief", "True")):
+        found = re.search(rf"name='{name}',.*?defaults=(.*)", listed_by_timm(), re.DOTALL)
+        assert found[1].startswith(f"{{'rectify': {rectify}}}")
+    assert contender_of("AdaBelief", "timm").options_of()["rectify"].default is True
+
+
 def test_what_is_not_counted_again_is_torchs_own():
     need("timm")
     need("pytorch-optimizer")
@@ -275,8 +369,7 @@ def test_what_is_not_counted_again_is_torchs_own():
 
     for name in ("SGD", "Adam", "AdamW", "NAdam", "RMSprop"):
         assert getattr(pytorch_optimizer, name) is getattr(torch.optim, name)
-    # timm's list of names cannot be imported without its vision models.
-    listed = Path(find_spec("timm.optim").origin).with_name("_optim_factory.py").read_text("utf-8")
+    listed = listed_by_timm()
     for name in ("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adadelta"):
         own = rf"name='{name.lower()}',\s+opt_class=torch\.optim\.{name},"
         assert re.search(own, listed), name

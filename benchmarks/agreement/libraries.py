@@ -94,7 +94,9 @@ def run_optax(make, given, start, grads, rates, penalty):
 
     with jax.enable_x64(True):
         schedule = jax.numpy.asarray(rates)
-        transformation = make(learning_rate=lambda count: schedule[count], **given)
+        # Rprop reads the learning rate once, here and there; optax's takes no schedule.
+        rate = rates[0] if make is optax.rprop else lambda count: schedule[count]
+        transformation = make(learning_rate=rate, **given)
         if penalty:
             transformation = optax.chain(optax.add_decayed_weights(penalty), transformation)
         params, seen = [jax.numpy.asarray(value) for value in start], []
@@ -196,7 +198,11 @@ LIBRARIES = {
         "timm",
         "timm",
         f"{GITHUB}/huggingface/pytorch-image-models/blob/v{{version}}/{{file}}",
-        {"momentum_decay": ("schedule_decay",), "decouple": ("decoupled",)},
+        {
+            "momentum_decay": ("schedule_decay",),
+            "decouple": ("decoupled",),
+            "trust_coefficient": ("trust_coeff",),
+        },
         run_torch,
     ),
     "pytorch-optimizer": Library(
@@ -268,6 +274,21 @@ CONTENDERS = (
     Contender("Adamax", "Keras", "keras.optimizers:Adamax"),
     Contender("Adamax", "MLX", "mlx.optimizers:Adamax"),
     Contender("Adamax", "pytorch-optimizer", "pytorch_optimizer:AdaMax"),
+    Contender("AdaBelief", "optax", "optax:adabelief"),
+    Contender("AdaBelief", "timm", "timm.optim.adabelief:AdaBelief"),
+    Contender("AdaBelief", "pytorch-optimizer", "pytorch_optimizer:AdaBelief"),
+    Contender("Adan", "optax", "optax:adan"),
+    Contender("Adan", "timm", "timm.optim.adan:Adan"),
+    Contender("Adan", "pytorch-optimizer", "pytorch_optimizer:Adan"),
+    Contender("LAMB", "optax", "optax:lamb"),
+    Contender("LAMB", "Keras", "keras.optimizers:Lamb"),
+    Contender("LAMB", "timm", "timm.optim.lamb:Lamb"),
+    Contender("LAMB", "pytorch-optimizer", "pytorch_optimizer:Lamb"),
+    Contender("LARS", "optax", "optax:lars"),
+    Contender("LARS", "timm", "timm.optim.lars:Lars"),
+    Contender("LARS", "pytorch-optimizer", "pytorch_optimizer:LARS"),
+    Contender("Rprop", "torch", "torch.optim:Rprop"),
+    Contender("Rprop", "optax", "optax:rprop"),
     Contender("Lion", "optax", "optax:lion"),
     Contender("Lion", "Keras", "keras.optimizers:Lion"),
     Contender("Lion", "MLX", "mlx.optimizers:Lion"),
@@ -285,6 +306,11 @@ CONTENDERS = (
 # What a name of ours is in one class, where it is not what its library calls it elsewhere.
 ELSEWHERE = {
     "keras.optimizers:Muon": {"eps": ()},  # its epsilon is that of the parameters that take Adam
+    "optax:adan": {"betas": ("b1", "b2", "b3")},
+    "optax:rprop": {
+        "etas": ("eta_minus", "eta_plus"),
+        "step_sizes": ("min_step_size", "max_step_size"),
+    },
     "optax:signum": {"momentum": ("beta",)},
     "optax.contrib:muon": {"momentum": ("beta",)},
 }

@@ -23,11 +23,15 @@ RATES = {"constant": [RATE] * STEPS, "halved": [RATE] * (STEPS // 2) + [RATE / 2
 # Off their defaults, and ε large enough to show where it stands.
 HYPER = {
     "betas": (0.8, 0.95),
+    "betas of Adan": (0.8, 0.9, 0.95),
     "eps": 1e-3,
     "weight_decay": 0.1,
     "momentum": 0.8,
     "alpha": 0.8,
     "rho": 0.8,
+    "trust_coefficient": 0.5,
+    "etas": (0.6, 1.3),
+    "step_sizes": (1e-3, 0.05),
 }
 # Below this it is rounding; a variation has to come as near.
 ROUNDING = 1e-10
@@ -61,7 +65,10 @@ def defaults(optimizer: str) -> dict[str, Any]:
 
 def tried(optimizer: str) -> dict[str, Any]:
     """The hyper-parameters that are tried, but for the learning rate."""
-    found = {name: HYPER.get(name, value) for name, value in defaults(optimizer).items()}
+    found = {
+        name: HYPER.get(f"{name} of {optimizer}", HYPER.get(name, value))
+        for name, value in defaults(optimizer).items()
+    }
     return {name: value for name, value in found.items() if name != "lr"}
 
 

@@ -10,6 +10,8 @@ KERAS_DECAY = (
     "variable.assign(variable - variable * wd * lr)",
 )
 MLX, ADAMAX_MLX = "mlx/optimizers/optimizers.py", "return parameter - lr * m / (v + eps)"
+ALIAS, LAMB_PO = "optax/_src/alias.py", "pytorch_optimizer/optimizer/lamb.py"
+LARS_PO = "pytorch_optimizer/optimizer/lars.py"
 RECTIFIED = "pytorch_optimizer/optimizer/radam.py"
 # The places in the source of each optimizer that differs by more than rounding, by its path.
 SOURCES = {
@@ -54,6 +56,7 @@ SOURCES = {
             "return jnp.linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims)",
         ),
     ),
+    "keras.optimizers:Lamb": (KERAS_DECAY,),
     "optax:rmsprop": ((OPTAX, "scaling = jax.tree.map(lambda n: jax.lax.rsqrt(n + eps), nu_hat)"),),
     "optax:adagrad": (
         (OPTAX, "initial_accumulator_value: jax.typing.ArrayLike = 0.1,"),
@@ -68,6 +71,23 @@ SOURCES = {
         ("optax/contrib/_muon.py", "lambda m, g: beta * m + (1 - beta) * g,"),
         ("optax/contrib/_muon.py", "x /= jnp.linalg.norm(x, ord='fro') + eps"),
         ("optax/contrib/_muon.py", "scale = jnp.sqrt(jnp.maximum(1, fan_out / fan_in))"),
+    ),
+    "optax:adabelief": (
+        (ALIAS, "eps_root: jax.typing.ArrayLike = 1e-16,", "def adabelief("),
+        (OPTAX, "nu = jax.tree.map(lambda v: v + eps_root, nu)"),
+    ),
+    "optax:adan": (
+        (ALIAS, "eps_root: jax.typing.ArrayLike = 1e-8,", "def adan("),
+        (ALIAS, "transform.add_decayed_weights(weight_decay, mask),", "def adan("),
+        (OPTAX, "sq = optax.tree.add_scale(g, 1 - b2, diff)"),
+        (OPTAX, "u = optax.tree.add_scale(m_hat, 1 - b2, v_hat)"),
+    ),
+    "optax:lars": (
+        (ALIAS, "add_decayed_weights(weight_decay, mask=weight_decay_mask),", "def lars("),
+        (OPTAX, "trust_ratio = trust_coefficient * param_norm / (update_norm + eps)"),
+    ),
+    "optax:rprop": (
+        (OPTAX, "lambda s, g, prev_g: jnp.where(s < 0, jnp.zeros_like(prev_g), prev_g),"),
     ),
     "mlx.optimizers:Adam": ((MLX, "bias_correction: bool = False,", "class Adam("),),
     "mlx.optimizers:AdamW": ((MLX, "bias_correction: bool = False,", "class AdamW("),),
@@ -85,6 +105,12 @@ SOURCES = {
         (f"{TIMM}/radam.py", "grad = p.grad.float()"),
         (f"{TIMM}/radam.py", "p_fp32.add_(p_fp32, alpha=-group['weight_decay'] * group['lr'])"),
     ),
+    "timm.optim.adabelief:AdaBelief": ((f"{TIMM}/adabelief.py", "rectify=True,"),),
+    "timm.optim.lamb:Lamb": ((f"{TIMM}/lamb.py", "max_grad_norm: Optional[float] = 1.0,"),),
+    "timm.optim.lars:Lars": (
+        (f"{TIMM}/lars.py", "eps=1e-8,"),
+        (f"{TIMM}/lars.py", " p.add_(grad, alpha=-lr)"),
+    ),
     "timm.optim.muon:Muon": (
         (f"{TIMM}/muon.py", "dtype: torch.dtype = torch.bfloat16,"),
         (f"{TIMM}/muon.py", "nesterov: bool = False,"),
@@ -96,6 +122,16 @@ SOURCES = {
     ),
     "pytorch_optimizer:ADOPT": (
         ("pytorch_optimizer/optimizer/adopt.py", "clip = self.clip_lambda(group['step']) if"),
+    ),
+    "pytorch_optimizer:Lamb": (
+        (LAMB_PO, "weight_decouple: bool = True,"),
+        (LAMB_PO, "updates = torch._foreach_sqrt(exp_avg_sqs)"),
+        (LAMB_PO, "weight_norms / (p_norms + eps), 1.0"),
+        ("pytorch_optimizer/base/optimizer.py", "step_size / bias_correction1"),
+    ),
+    "pytorch_optimizer:LARS": (
+        (LARS_PO, "masks = [p.ndim > 1 for p in params]"),
+        (LARS_PO, "foreach_add_(params, grads, alpha=-group['lr'])"),
     ),
     "pytorch_optimizer:SignSGD": (
         ("pytorch_optimizer/optimizer/sgd.py", "weight_decouple: bool = True,", "class SignSGD("),

@@ -38,6 +38,10 @@ ROUNDED = {
     "$a_5$ is rounded to float32": ("ns_coefficients", 2),
 }
 LR_ROUNDED, A5_ROUNDED = ROUNDED
+# What is done to the gradients of all tensors together, which no line of one tensor's formula says.
+CLIPPED = "the gradients are clipped to a norm of 1, all tensors together"
+# What is done to vectors alone, not to matrices.
+OF_VECTORS = "vectors take neither the ratio nor the decay"
 
 V, S = r"V_{dw}^{\text{corrected}}", r"S_{dw}^{\text{corrected}}"
 MAX = r"S_{dw}^{\text{max}}"
@@ -46,6 +50,23 @@ NOW, NEXT = r"\beta_1 (1 - 0.96^{t \psi} / 2)", r"\beta_1 (1 - 0.96^{(t + 1) \ps
 SCALE = r"\sqrt{\max(1, \frac{n_{\text{rows}}}{n_{\text{columns}}})}"
 CLIP = r"\operatorname{clip}\left(\frac{dW}{\max(\sqrt{S_{dw}}, \epsilon)}, -t^{c}, t^{c}\right)"
 AHEAD = r"$X = \mu V_{dw} + (1 - \mu) dW$"
+ADAM = rf"\frac{{{V}}}{{\sqrt{{{S}}} + \epsilon}}"
+RHO = r"\frac{2}{1 - \beta_2} - 1"
+RECTIFIED = rf"""$\rho_{{\infty}} = \max\left({RHO}, 5\right)$
+
+$\rho = \max\left({RHO} - \frac{{2 t \beta_2^t}}{{1 - \beta_2^t}}, 5\right)$
+
+$k = \operatorname{{sign}}(\rho - 5)$
+
+$r = \sqrt{{\frac{{(\rho - 4) (\rho - 2) \rho_{{\infty}}}}{{(\rho_{{\infty}} - 4) (\rho_{{\infty}} - 2) \rho}}}}$
+
+$W := W - \alpha {V} \left(r \frac{{\sqrt{{1 - \beta_2^t}}}}{{\sqrt{{S_{{dw}}}} + \epsilon}}\right)^k$"""
+BELIEF = r"(1 - \beta_2) (dW - V_{dw})^2 + \epsilon"
+LAMB_DECAY, DIVIDED = r"\epsilon} + \lambda W$", r"$W := \frac{W}{1 + \alpha \lambda}$"
+BELOW = r"\lVert dW \rVert + \lambda \lVert W \rVert}"
+LOCAL = rf"$r_{{dw}} = \begin{{cases}} \frac{{\eta \lVert W \rVert}}{{{BELOW} & \text{{if }} \min(\lVert W \rVert, \lVert dW \rVert) > 0 \\ 1 & \text{{otherwise}} \end{{cases}}$"
+STEP = r"H_{dw} \operatorname{sign}(dW)"
+BEFORE = r"$\Delta_{dw} = \begin{cases} 0 & \text{if } G_{dw} dW < 0 \\ H_{dw} \operatorname{sign}(G_{dw}) & \text{otherwise} \end{cases}$"
 
 # fmt: off
 VARIATIONS = (
@@ -61,6 +82,10 @@ VARIATIONS = (
     Variation("ε is added to the roots, not inside them", ((r"\sqrt{U_{dw} + \epsilon}", r"(\sqrt{U_{dw}} + \epsilon)"), (r"\sqrt{S_{dw} + \epsilon}", r"\sqrt{S_{dw}} + \epsilon"))),
     Variation("ε is added to the divisor, not to the gradient", ((r"|dW| + \epsilon", "|dW|"), (r"}{U_{dw}}", r"}{U_{dw} + \epsilon}"))),
     Variation("ε is added to the norm", ((r"\max(\lVert X \rVert_F, \epsilon)", r"\lVert X \rVert_F + \epsilon"),)),
+    Variation("ε is added to the norm", ((r"}{\lVert \Delta_{dw} \rVert}", r"}{\lVert \Delta_{dw} \rVert + \epsilon}"),)),
+    Variation("1e-16, not ε, is added to the average of squares", ((BELIEF, BELIEF.replace(r"\epsilon", "10^{-16}")),)),
+    Variation("1e-8 is added inside the root, too", ((rf"\sqrt{{{S}}}", rf"\sqrt{{{S} + 10^{{-8}}}}"),), "D_{dw}"),
+    Variation("1e-8 is added to the divisor", ((BELOW, f"{BELOW[:-1]} + 10^{{-8}}}}"),)),
     # The corrections of the start at zero.
     Variation("no bias correction", ((rf"{V} = V_{{dw}} / (1 - \beta_1^t)", rf"{V} = V_{{dw}}"), (rf"{S} = S_{{dw}} / (1 - \beta_2^t)", rf"{S} = S_{{dw}}"))),
     Variation("no bias correction", ((rf"{V} = V_{{dw}} / (1 - \beta_1^t)", rf"{V} = V_{{dw}}"),), "U_{dw}"),
@@ -69,8 +94,11 @@ VARIATIONS = (
     Variation("no bias correction of the second moment", ((rf"{S} = {MAX} / (1 - \beta_2^t)", rf"{S} = {MAX}"),)),
     Variation("the largest second moment is that of the corrected ones", ((rf"\max({MAX}, S_{{dw}})", rf"\max({MAX}, S_{{dw}} / (1 - \beta_2^t))"), (rf"{S} = {MAX} / (1 - \beta_2^t)", rf"{S} = {MAX}"))),
     Variation("momentum and gradient are corrected, momentum one step ahead", ((AHEAD, r"$X = \frac{\mu V_{dw}}{1 - \mu^{t + 1}} + \frac{(1 - \mu) dW}{1 - \mu^t}$"),)),
+    Variation("the bias correction of the first moment comes after the ratio", ((rf"{V} = V_{{dw}} / (1 - \beta_1^t)", rf"{V} = V_{{dw}}"), (r"\alpha r_{dw} \Delta_{dw}", r"\frac{\alpha r_{dw}}{1 - \beta_1^t} \Delta_{dw}"))),
     # Weight decay.
     Variation("decay is decoupled, times the learning rate", ((L2, DECAY),)),
+    Variation("decay is decoupled, times the learning rate", ((LAMB_DECAY, r"\epsilon}$"), (ITERATION, f"{ITERATION}\n\n{DECAY}"))),
+    Variation("decay multiplies by $1 - \\alpha \\lambda$, it does not divide", ((DIVIDED, ""), (ITERATION, f"{ITERATION}\n\n{DECAY}"))),
     Variation("decay is decoupled, not times the learning rate", ((L2, r"$W := W - \lambda W$"),)),
     Variation("decay is decoupled, not times the learning rate", ((DECAY, r"$W := W - \lambda W$"),)),
     Variation("decay is an L2 penalty", ((DECAY, ""), (ITERATION, f"{ITERATION}\n\n{L2}"))),
@@ -84,6 +112,7 @@ VARIATIONS = (
     # The form of momentum and Nesterov's coefficients.
     Variation("the learning rate is inside the momentum", ((r"$V_{dw} = \mu V_{dw} + dW$", r"$V_{dw} = \mu V_{dw} + \alpha dW$"), (r"W - \alpha V_{dw}", "W - V_{dw}"))),
     Variation("the learning rate is inside the momentum", ((r"$V_{dw} = \mu V_{dw} + dW$", r"$V_{dw} = \mu V_{dw} + \alpha dW$"), (r"W - \alpha (dW + \mu V_{dw})", r"W - (\alpha dW + \mu V_{dw})"))),
+    Variation("the learning rate is outside the momentum", ((r"+ \alpha r_{dw} dW$", "+ r_{dw} dW$"), ("W - V_{dw}", r"W - \alpha V_{dw}"))),
     Variation("momentum is an average, not a sum", ((r"$V_{dw} = \mu V_{dw} + dW$", r"$V_{dw} = \mu V_{dw} + (1 - \mu) dW$"),)),
     Variation("momentum is a sum, not an average", ((r"$V_{dw} = \mu V_{dw} + (1 - \mu) dW$", r"$V_{dw} = \mu V_{dw} + dW$"), (AHEAD, r"$X = \mu V_{dw} + dW$"))),
     Variation("no look ahead", ((AHEAD, "$X = V_{dw}$"),)),
@@ -97,6 +126,13 @@ VARIATIONS = (
     Variation("no clipping", ((CLIP, r"\frac{dW}{\max(\sqrt{S_{dw}}, \epsilon)}"),)),
     Variation("no step until there is something to rectify", ((r"W - \alpha V", r"W - k \alpha V"),), "$k = "),
     Variation("the bound of rectifying is 4", ((", 5\\right)", ", 4\\right)"), (r"(\rho - 5)", r"(\rho - 4)"))),
+    Variation("rectified as RAdam is", ((rf"${S} = S_{{dw}} / (1 - \beta_2^t)$", ""), (rf"$W := W - \alpha {ADAM}$", RECTIFIED)), "(dW - V_{dw})^2"),
+    Variation("the step is that of the iteration before", ((r"$H_{dw} = \operatorname", BEFORE + "\n\n" + r"$H_{dw} = \operatorname"), (rf"W - {STEP}", r"W - \Delta_{dw}"))),
+    # The change of the gradient.
+    Variation("the change is multiplied by $1 - \\beta_2$, not by $\\beta_2$", ((r"dW + \beta_2 \Delta_{dw}", r"dW + (1 - \beta_2) \Delta_{dw}"), (r"+ \beta_2 D_{dw}^", r"+ (1 - \beta_2) D_{dw}^"))),
+    # The ratio of a layer.
+    Variation("the divisor is the norm of the sum, $dW + \\lambda W$", ((L2, ""), (LOCAL, L2 + "\n\n" + LOCAL.replace(BELOW, r"\lVert dW \rVert}")))),
+    Variation(OF_VECTORS, ((LOCAL, "$r_{dw} = 1$"), (L2, ""))),
     # How a matrix's step is scaled.
     Variation("columns are divided by rows", ((SCALE, r"\sqrt{\max(1, \frac{n_{\text{columns}}}{n_{\text{rows}}})}"),)),
     Variation("the factor is 0.2 times the root of the longer side", ((SCALE, r"\cdot 0.2 \sqrt{\max(n_{\text{rows}}, n_{\text{columns}})}"),)),
@@ -104,6 +140,7 @@ VARIATIONS = (
     # What is no line.
     Variation(LR_ROUNDED, (), r"\alpha"),
     Variation(A5_ROUNDED, (), "a_5"),
+    Variation(CLIPPED, (), r"\lVert W \rVert"),
 )
 # fmt: on
 NAMES = tuple(dict.fromkeys(row.name for row in VARIATIONS))
@@ -213,6 +250,17 @@ def rounded(names: tuple[str, ...], hyper: dict[str, Any]) -> dict[str, Any]:
     return hyper
 
 
+def clipped(grads: list[np.ndarray]) -> list[np.ndarray]:
+    """Divide gradients by their common norm where that is above 1.
+
+    Example:
+        >>> clipped([np.array([3.0]), np.array([4.0])])
+        [array([0.6]), array([0.8])]
+    """
+    norm = np.sqrt(sum((grad**2).sum() for grad in grads))
+    return [grad / max(norm, 1.0) for grad in grads]
+
+
 def steps_of(
     optimizer: str,
     names: tuple[str, ...],
@@ -222,13 +270,15 @@ def steps_of(
     hyper: dict[str, Any],
 ) -> Iterator[list[np.ndarray]]:
     """The parameters after each step of a formula with some variations."""
-    rule = varied(optimizer, names)
-    if rule is None:
+    of_vectors = varied(optimizer, names)
+    of_others = varied(optimizer, tuple(name for name in names if name != OF_VECTORS))
+    if of_vectors is None or of_others is None:
         raise ValueError(f"{names} do not fit {optimizer}")
     params, states = list(start), [{} for _ in start]
     for several, rate in zip(grads, rates, strict=True):
         options = rounded(names, {**hyper, "lr": rate})
-        given = {name: value for name, value in options.items() if name in rule.hyperparameters}
-        for place, grad in enumerate(several):
+        for place, grad in enumerate(clipped(several) if CLIPPED in names else several):
+            rule = of_vectors if grad.ndim == 1 else of_others
+            given = {name: value for name, value in options.items() if name in rule.hyperparameters}
             params[place], states[place] = rule.step(params[place], grad, states[place], **given)
         yield list(params)
