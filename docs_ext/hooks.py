@@ -221,8 +221,7 @@ def describe(html, page):
 
 def weigh_in_search(page):
     """Let a page come earlier or later among others that have the same word."""
-    if page.parent:
-        page.meta["search"] = {"boost": index.boost(page)}
+    page.meta["search"] = {"boost": index.boost(page)}
 
 
 def show_to_search(context, page, config):

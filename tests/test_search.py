@@ -31,7 +31,7 @@ QUERIES = {
     "2411.02853": "adam/#references",
     # What stands in code.
     "weight_decay": "adam/#formula-adamw",
-    "exp_avg": "adam/#formula-adam",
+    "exp_avg": "symbols/",
     "exp_avg_sq": "adam/#formula-adam",
     "momentum_buffer": "symbols/",
     "clip_exp": "adam/#formula-adopt",
@@ -45,7 +45,7 @@ QUERIES = {
     # What is talked of, whole and half typed.
     "bias correction": "adam/",
     "L2 penalty": "notebooks/decay_is_not_l2/",
-    "decay is not": "notebooks/decay_is_not_l2/",
+    "decay is not L2": "notebooks/decay_is_not_l2/",
     "learning rate": "notebooks/which_hyperparameter_matters/",
     "choose": "choose/",
     "checkpo": "many-gpus/",
@@ -100,7 +100,7 @@ ALIKE = [
     (["1000", "1,000", "1_000", "۱٬۰۰۰", "۱۰۰۰"], "rmsprop/#how-long-the-steps-are"),
     (["epsilon", "ε", "ϵ"], "symbols/"),
     (["beta2", "beta_2", "β₂", "β_2", "beta 2"], "symbols/"),
-    (["alpha", "α"], "symbols/"),
+    (["alpha", "α"], "adam/"),
     (["lambda", "λ", "Lambda"], "symbols/"),
     (["میانگین‌گیری", "میانگین گیری", "ميانگينگيري"], "adam/#description-adopt"),
     (["گرادیان‌ها", "گرادیان ها", "گرادیانها"], "symbols/"),
