@@ -35,8 +35,8 @@ OWN = {"adam.md": 4, "index.md": 3, "symbols.md": 1.35, "questions.md": 0.6, "ad
 
 def boost(page) -> float:
     """Return the weight of a page in search."""
-    name = page.file.src_uri
-    return OWN.get(name) or BOOST.get(page.parent.title, 1)
+    name, section = page.file.src_uri, page.parent.title if page.parent else ""
+    return OWN.get(name) or BOOST.get(section, 1)
 
 
 def readable(html: str) -> str:
