@@ -27,7 +27,7 @@ TIDY = {
 
 # The weight of a page where several have a word, by its place in the navigation, 1 unless said.
 BOOST = {"Optimizers": 2, "Ask why": 1.5, "Choose and train": 1.5, "Behind the pages": 0.5}
-# Pages with a weight of their own: Adam's, from which the others start; the first page; the table of
+# Pages with a weight of their own: Adam's, from which the others start; the first; the table of
 # symbols, which has a little of everything; and the questions, which have everybody's words in
 # their headings, and come behind the pages of these.
 OWN = {"adam.md": 4, "index.md": 3, "symbols.md": 1.35, "questions.md": 0.6, "adamw-to-adopt.md": 1}
