@@ -102,7 +102,8 @@ def copy_project(root: Path) -> Path:
         if (ROOT / name).exists():
             skipped = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, root / name, ignore=skipped)
-    for name in ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json", "LICENSE"):
+    files = ("mkdocs.yml", "constraints.txt", "package.json", "package-lock.json")
+    for name in (*files, "CONTRIBUTING.md", "LICENSE"):
         shutil.copy(ROOT / name, root / name)
     (root / "node_modules").symlink_to(ROOT / "node_modules")
     return root

@@ -5,7 +5,6 @@ import importlib
 import json
 import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -295,14 +294,15 @@ NAMESPACES = {
 
 def listed_by_timm():
     """The text of timm's list of names, which cannot be imported without its vision models."""
-    return Path(find_spec("timm.optim").origin).with_name("_optim_factory.py").read_text("utf-8")
+    return Path(timm_optim("adopt").__file__).with_name("_optim_factory.py").read_text("utf-8")
 
 
 def named(library):
     """A library's names in small letters, and what each one is."""
     if library == "timm":
         return dict(re.findall(r"name='(\w+)',\s+opt_class=([\w.]+)", listed_by_timm()))
-    timm_optim("adopt")  # pytorch-optimizer then finds no timm that would import vision models
+    if library == "pytorch-optimizer" and installed("timm"):
+        timm_optim("adopt")  # it then finds no timm that would import vision models
     modules = [importlib.import_module(name) for name in NAMESPACES[library]]
     return {name.lower(): getattr(module, name) for module in modules for name in dir(module)}
 

@@ -142,7 +142,7 @@ def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], d
     def keyword(name):
         return next((keyword for keyword in KEYWORDS.get(name, (name,)) if keyword in known), None)
 
-    rates = RATES[: max(2, *(place + 1 for place in rates_read(rule)))]
+    rates = RATES[: max([2, *(place + 1 for place in rates_read(rule))])]
     telling = {**telling, "betas": rates}
     for name in rule.hyperparameters:
         several = [keyword(f"{name}[{place}]") for place in range(len(rates))]
