@@ -148,7 +148,7 @@ class Rprop(Optimizer):
             raise ValueError(f"Invalid step_sizes values: {low}, {high}")
 
     def first_update(self, param, grad, state, group):
-        state["step_size"].zero_().add_(group["lr"])  # DTensors fill with no tensor
+        state["step_size"].add_(group["lr"])  # from zero; a DTensor is filled with no tensor
         self.update(param, grad, state, group)
 
     def update(self, param, grad, state, group):

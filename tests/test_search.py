@@ -101,7 +101,7 @@ ALIKE = [
     (["epsilon", "ε", "ϵ"], "symbols/"),
     (["beta2", "beta_2", "β₂", "β_2", "beta 2"], "symbols/"),
     (["alpha", "α"], "adam/"),
-    (["lambda", "λ", "Lambda"], "symbols/"),
+    (["lambda", "λ", "Lambda"], "questions/"),
     (["میانگین‌گیری", "میانگین گیری", "ميانگينگيري"], "adam/#description-adopt"),
     (["گرادیان‌ها", "گرادیان ها", "گرادیانها"], "symbols/"),
 ]
