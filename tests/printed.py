@@ -17,10 +17,10 @@ from tests import agreement, cases
 STEPS = {name: entry.step for name, entry in OPTIMIZERS.items()}
 MISSING = "{} is not installed: pip install 'optimizers-that-run[frameworks]'"
 
-# What the frameworks call the options; a pair in the place of `betas` is two options.
+# What the frameworks call the options; several names in the place of `betas` are as many options.
 KEYWORDS = {
-    "optax": {"lr": "learning_rate", "betas": ("b1", "b2")},
-    "keras": {"lr": "learning_rate", "betas": ("beta_1", "beta_2"), "eps": "epsilon"},
+    "optax": {"lr": "learning_rate", "betas": ("b1", "b2", "b3")},
+    "keras": {"lr": "learning_rate", "betas": ("beta_1", "beta_2", "beta_3"), "eps": "epsilon"},
     "mlx": {"lr": "learning_rate"},
 }
 SHAPES = [(), (4,), (2, 3), (2, 1, 3)]
@@ -49,8 +49,9 @@ def make(name, framework, options):
     known = inspect.signature(make).parameters
     for option, value in options.items():
         keyword = KEYWORDS[framework].get(option, option)
+        # An optimizer has two or three betas.
         pairs = (
-            zip(keyword, value, strict=True) if isinstance(keyword, tuple) else [(keyword, value)]
+            zip(keyword, value, strict=False) if isinstance(keyword, tuple) else [(keyword, value)]
         )
         given.update((keyword, value) for keyword, value in pairs if keyword in known)
     return make(**given)
