@@ -246,8 +246,8 @@ def drawn(page, frames: int = 2) -> None:
     )
 
 
-# How many cases of a test the quick run has.
-SAMPLE = 6
+# How many cases of a test the quick run has, and how many things a test looks at.
+CASES, SAMPLE = 4, 6
 
 
 @pytest.fixture(scope="session")
@@ -304,7 +304,7 @@ def sampled(items: list) -> list:
             chosen.append((bool(names) and names <= seen, len(chosen), item))
             seen |= names
         few = found[0].get_closest_marker("few")
-        most = few.args[0] if few else SAMPLE
+        most = few.args[0] if few else CASES
         kept |= {item.nodeid for *_, item in sorted(chosen, key=lambda case: case[:2])[:most]}
     return [item for item in items if item.nodeid in kept]
 
