@@ -3,8 +3,6 @@
 Without an argument, who agrees with whom; with names of optimizers, what differs and what to do.
 """
 
-import functools
-import json
 import re
 from typing import Any
 
@@ -13,7 +11,9 @@ from markdown import Markdown
 from optimizers import OPTIMIZERS
 
 from ..locate import ROOT, PageError, locate, page_path
+from ..results import read_results
 from .comparison import link
+from .sortable import sortable
 
 FILE = ROOT / "benchmarks" / "agreement.json"
 HEAD = "| Optimizer | Library | Apart by | What differs | The same steps | Defaults that differ |"
@@ -21,12 +21,7 @@ HEAD = "| Optimizer | Library | Apart by | What differs | The same steps | Defau
 
 def results() -> dict[str, Any]:
     """Return what `make agreement` has written."""
-    return read(FILE.stat().st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1)  # each row of the tables asks; a served site sees it change
-def read(_: int) -> dict[str, Any]:
-    return json.loads(FILE.read_text(encoding="utf-8"))
+    return read_results(FILE)
 
 
 def agreement(md: Markdown, argument: str, body: list[str]) -> list[str]:
@@ -98,7 +93,7 @@ def details(names: list[str]) -> list[str]:
                 ", ".join(defaults_of(row)) or "–",
             ]
             table.append(f"| {' | '.join(cells)} |")
-    return ["/// html | div.sortable", "", *table, "", "///"]
+    return sortable(table)
 
 
 def what_differs(row: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from ..locate import ROOT
 from ..names import names_on, tab_id
 from .costs import of_a_step
 from .references import authors_and_year
+from .sortable import sortable
 
 HEAD = "| Optimizer | State | Time | Options and defaults | Weight decay | Differs | Source |"
 
@@ -27,7 +28,7 @@ def all_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:
 def compare_optimizers(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """Return a table with one row per optimizer of the package, in the order of its table."""
     rule = "| --- | --: | --: | --- | --- | --- | --- |"
-    return ["/// html | div.sortable", "", HEAD, rule, *map(row, OPTIMIZERS), "", "///"]
+    return sortable([HEAD, rule, *map(row, OPTIMIZERS)])
 
 
 def row(name: str) -> str:

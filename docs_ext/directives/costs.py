@@ -1,11 +1,12 @@
 """`::: cost-table` and `::: measured-on`: what a step costs, as `benchmarks.cost` measured it."""
 
-import json
 from operator import itemgetter
 
 from markdown import Markdown
 
 from ..locate import ROOT, PageError, locate, page_path
+from ..results import read_results
+from .sortable import sortable
 
 FILES = {
     "cpu": ROOT / "benchmarks" / "results" / "cost.json",
@@ -20,7 +21,7 @@ RULE = "| --- | --- | --- | --: | --: | --: | --: |"
 def measured(device: str = "cpu") -> dict:
     """Return the results on a device; no rows where nothing was measured."""
     file = FILES[device]
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"rows": []}
+    return read_results(file) if file.exists() else {"rows": []}
 
 
 def rows(case: str, device: str = "cpu") -> list[dict]:
@@ -70,7 +71,7 @@ def cost_table(md: Markdown, argument: str, body: list[str]) -> list[str]:
             f"{row['state_bytes']:g} bytes",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return ["/// html | div.sortable", "", *lines, "", "///"]
+    return sortable(lines)
 
 
 def measured_on(md: Markdown, argument: str, body: list[str]) -> list[str]:

@@ -10,6 +10,8 @@ from optimizers import OPTIMIZERS, rule_of
 
 from .agreement import results
 from .comparison import link
+from .scaled import without_decay
+from .sortable import sortable
 
 HEAD = (
     "| Optimizer | Where ε stands | Default here | Elsewhere | Halves the step of a gradient of |"
@@ -25,15 +27,7 @@ def epsilons(md: Markdown, argument: str, body: list[str]) -> list[str]:
         f"| {halving(name)} |"
         for name in names
     ]
-    return [
-        "/// html | div.sortable",
-        "",
-        HEAD,
-        "| --- | --- | --: | --- | --: |",
-        *rows,
-        "",
-        "///",
-    ]
+    return sortable([HEAD, "| --- | --- | --: | --- | --: |", *rows])
 
 
 def default(name: str) -> float:
@@ -88,7 +82,7 @@ def halving(name: str) -> str:
         >>> halving("Adam"), halving("ADOPT"), halving("Adadelta")
         ('1e-8', '5e-7', '6e-3')
     """
-    step, sizes = OPTIMIZERS[name].step, np.geomspace(1e-14, 1, 561)
+    step, sizes = without_decay(name), np.geomspace(1e-14, 1, 561)
     if rule_of(name).matrix:
         sizes = sizes[80:320:4]  # a matrix has one ε for all, so each size takes a run of its own
         lengths = np.array([last_step(step, -np.full((1, 1), size), 100)[0, 0] for size in sizes])
@@ -98,11 +92,10 @@ def halving(name: str) -> str:
 
 
 def last_step(step, grad: np.ndarray, steps: int) -> np.ndarray:
-    """Return the last of some steps along one gradient, without decay."""
-    options = {"weight_decay": 0.0} if "weight_decay" in step.__kwdefaults__ else {}
+    """Return the last of some steps along one gradient."""
     weights, state = np.zeros_like(grad), {}
     for _ in range(steps):
-        before, (weights, state) = weights, step(weights, grad, state, **options)
+        before, (weights, state) = weights, step(weights, grad, state)
     return weights - before
 
 

@@ -1,10 +1,9 @@
 """`::: scale`: what sites of several sizes cost, as `make bench-site` has measured it."""
 
-import json
-
 from markdown import Markdown
 
 from ..locate import ROOT
+from ..results import read_results
 
 COLUMNS = {
     "pages": "Optimizer pages",
@@ -20,7 +19,7 @@ COLUMNS = {
 
 def scale(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """Return the table of sizes, and a sentence on how soon an edit is seen."""
-    results = json.loads((ROOT / "benchmarks" / "site.json").read_text(encoding="utf-8"))
+    results = read_results(ROOT / "benchmarks" / "site.json")
     rows = [f"| {' | '.join(COLUMNS.values())} |", "| ---: " * len(COLUMNS) + "|"]
     rows += [f"| {' | '.join(str(row[key]) for key in COLUMNS)} |" for row in results["rows"]]
     (reload,) = (row for row in results["rows"] if "reload_s" in row)

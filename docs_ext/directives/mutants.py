@@ -1,6 +1,5 @@
 """`::: mutants`: how many changes of formulas and code the checks noticed, by `make mutants`."""
 
-import json
 from collections import Counter
 from collections.abc import Hashable
 
@@ -10,6 +9,7 @@ from optimizers import OPTIMIZERS
 
 from ..locate import ROOT
 from ..names import module_name
+from ..results import read_results
 
 OUTCOMES = ("refused", "raised", "parted", "equal", "unnoticed")
 
@@ -32,7 +32,7 @@ def mutants(md: Markdown, argument: str, body: list[str]) -> list[str]:
 def results(name: str) -> dict:
     """Return what `make mutants` has written about an optimizer."""
     file = ROOT / "tools" / "mutants" / "results" / f"{module_name(name)}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else EMPTY
+    return read_results(file) if file.exists() else EMPTY
 
 
 EMPTY = {"changes": {}, "equal": []}

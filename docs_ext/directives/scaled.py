@@ -1,6 +1,7 @@
 """`::: scaled-losses`: what becomes of each optimizer's step when the loss is multiplied."""
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 from markdown import Markdown
@@ -8,6 +9,7 @@ from markdown import Markdown
 from optimizers import OPTIMIZERS
 
 from .comparison import link
+from .sortable import sortable
 
 HEAD = "| Optimizer | loss × 1,000: first step | 100th step | loss ÷ 1,000,000: 100th step |"
 FACTORS = (1e3, 1e-6)
@@ -17,7 +19,7 @@ STEPS = 100
 def scaled_losses(md: Markdown, argument: str, body: list[str]) -> list[str]:
     """Return a table with a row per optimizer: how many times as long its step is."""
     rows = [f"| {link(name, name)} | {' | '.join(cells(name))} |" for name in OPTIMIZERS]
-    return ["/// html | div.sortable", "", HEAD, "| --- | --: | --: | --: |", *rows, "", "///"]
+    return sortable([HEAD, "| --- | --: | --: | --: |", *rows])
 
 
 def cells(name: str) -> list[str]:
@@ -49,14 +51,21 @@ def ratios(name: str, factor: float) -> tuple[float, float]:
 
 def lengths(name: str, factor: float) -> np.ndarray:
     """Return how long each step is along the same noisy gradients, multiplied by a factor."""
-    step = OPTIMIZERS[name].step
-    options = {"weight_decay": 0.0} if "weight_decay" in step.__kwdefaults__ else {}
+    step = without_decay(name)
     weights, *grads = np.random.default_rng(0).normal(size=(STEPS + 1, 4, 3))
     state, found = {}, []
     for grad in grads:
-        before, (weights, state) = weights, step(weights, factor * grad, state, **options)
+        before, (weights, state) = weights, step(weights, factor * grad, state)
         found.append(np.linalg.norm(weights - before))
     return np.array(found)
+
+
+def without_decay(name: str) -> Callable:
+    """Return an optimizer's step with its defaults, but without weight decay."""
+    step = OPTIMIZERS[name].step
+    return (
+        functools.partial(step, weight_decay=0.0) if "weight_decay" in step.__kwdefaults__ else step
+    )
 
 
 def times(ratio: float) -> str:

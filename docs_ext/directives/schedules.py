@@ -1,7 +1,5 @@
 """`::: schedules`: what warm-up, decay and clipping change, as `benchmarks.schedules` found it."""
 
-import functools
-import json
 from typing import Any
 
 import numpy as np
@@ -10,15 +8,16 @@ from markdown import Markdown
 from optimizers import OPTIMIZERS
 
 from ..locate import ROOT
+from ..results import read_results
 from .comparison import link
+from .sortable import sortable
 
 FILE = ROOT / "benchmarks" / "schedules.json"
 
 
-@functools.cache
 def results() -> dict[str, Any]:
     """Return what `python -m benchmarks.schedules` has written."""
-    return json.loads(FILE.read_text(encoding="utf-8"))
+    return read_results(FILE)
 
 
 def rates(optimizer: str) -> list[float]:
@@ -56,7 +55,7 @@ def schedules(md: Markdown, argument: str, body: list[str]) -> list[str]:
         for lr in from_the_best(name)
     ]
     head = [f"| Optimizer | α | {' | '.join(ways)} |", f"| --- | --: |{' --: |' * len(ways)}"]
-    return ["/// html | div.sortable", "", *head, *rows, "", "///", "", made()]
+    return [*sortable([*head, *rows]), "", made()]
 
 
 def cell(optimizer: str, way: str, lr: float) -> str:

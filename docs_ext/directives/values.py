@@ -6,7 +6,6 @@ The function's name is what a page writes; the words behind it are the function'
 
 import functools
 import inspect
-import json
 import os
 import re
 
@@ -20,6 +19,7 @@ from ..calculator.arithmetic import FLOAT32, Setting, moved
 from ..figures import curves, drawings
 from ..laboratory.losses import LOSSES, functions
 from ..locate import ROOT
+from ..results import read_results
 from . import agreement, costs, schedules
 
 # What pip is given, and where. Once the index has the package, these are NAME and "".
@@ -142,7 +142,7 @@ def trained(optimizer: str, way: str, lr: str) -> str:
         >>> trained("AdamW", "warm_up", "0.03"), trained("AdamW", "all_three", "0.03")
         ('2.43', '2.36')
     """
-    (found,) = (one for one in schedules.results()["ways"] if re.sub(r"\W", "_", one) == way)
+    (found,) = (name for name in schedules.results()["ways"] if re.sub(r"\W", "_", name) == way)
     return schedules.cell(optimizer, found, float(lr))
 
 
@@ -496,7 +496,7 @@ def measured_case(case: str, what: str) -> str:
         >>> measured_case("large", "tensors"), measured_case("large", "millions")
         ('100', '30')
     """
-    rows = json.loads(costs.FILES["cuda" if case == "huge" else "cpu"].read_text())["rows"]
+    rows = costs.measured("cuda" if case == "huge" else "cpu")["rows"]
     row = next(row for row in rows if row["case"] == case)
     millions = row["tensors"] * row["elements"] / 1e6
     return f"{ {**row, 'millions': millions}[what]:,.0f}"
@@ -525,20 +525,20 @@ def letters(library: str, what: str) -> str:
         >>> letters("torch", "docstrings")
         '12'
     """
-    found = json.loads((ROOT / "benchmarks" / "letters.json").read_text(encoding="utf-8"))
+    found = read_results(ROOT / "benchmarks" / "letters.json")
     return f"{found['libraries'][library][what.replace('_', ' ')]}"
 
 
 def scaled_pages() -> str:
     """How many pages the sites had whose growth was measured."""
-    rows = json.loads((ROOT / "benchmarks" / "site.json").read_text(encoding="utf-8"))["rows"]
+    rows = read_results(ROOT / "benchmarks" / "site.json")["rows"]
     *fewer, most = [f"{row['pages']}" for row in rows]
     return f"{', '.join(fewer)} and {most}"
 
 
 def set_up(what: str) -> str:
     """What a fresh clone takes, as `python -m benchmarks.set_up` has measured it."""
-    found = json.loads((ROOT / "benchmarks" / "set_up.json").read_text(encoding="utf-8"))
+    found = read_results(ROOT / "benchmarks" / "set_up.json")
     return f"{found[what]:,}"
 
 
@@ -565,7 +565,7 @@ def experiment_lowest(lr: str = "") -> str:
         ('ADOPT', 'Adam')
     """
     ends: dict[tuple[str, float], list[float]] = {}
-    for run in json.loads((ROOT / "benchmarks" / "experiment.json").read_text("utf-8"))["runs"]:
+    for run in read_results(ROOT / "benchmarks" / "experiment.json")["runs"]:
         if not lr or run["lr"] == float(lr):
             end = np.inf if run["losses"][-1] is None else run["losses"][-1]
             ends.setdefault((run["optimizer"], run["lr"]), []).append(end)
@@ -580,7 +580,7 @@ def short_run(beta2: str, lr: str) -> str:
         >>> short_run("0.99", "0.01"), short_run("0.9999", "0.01")
         ('1.935', '2.008')
     """
-    runs = json.loads((ROOT / "benchmarks" / "short_runs.json").read_text(encoding="utf-8"))["runs"]
+    runs = read_results(ROOT / "benchmarks" / "short_runs.json")["runs"]
     named = [run for run in runs if run["optimizer"] == f"ADOPT, {beta2}"]
     return f"{np.median([run['losses'][-1] for run in named if run['lr'] == float(lr)]):.3f}"
 

@@ -62,6 +62,7 @@ def over(
     shown: list[float],
     xlabel: str,
     cell: Callable[[float], str] | None = None,
+    yscale: str = "linear",
 ) -> tuple[Figure, Axes, Table]:
     """Draw curves over something else than the iterations, and leave the labels to the caller.
 
@@ -72,10 +73,13 @@ def over(
         shown: which of these places the table has.
         xlabel: what the places are.
         cell: writes a value into the table; two significant digits if not given.
+        yscale: "linear" or "log".
     """
     figure = Figure(figsize=(6.8, 3.6), layout="constrained")
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=label, xscale="log")
+    axes = figure.add_subplot(xlabel=xlabel, ylabel=label, xscale="log", yscale=yscale)
     axes.xaxis.set_major_formatter(axis_label)
+    if yscale == "log":
+        axes.yaxis.set_major_formatter(axis_label)
     for curve in values.values():
         axes.plot(at, curve, color=INK, linewidth=1.2)
     table = [[xlabel[0].upper() + xlabel[1:], *values]]
@@ -121,9 +125,10 @@ def memory(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
         shares[t] = state["exp_avg"]
     values = {f"β = {beta}": shares[:, k] for k, beta in enumerate(BETAS)}
     at, shown = np.arange(1, ago + 1), [1, 10, 30, 100, 1000, 3000, 10_000, ago]
-    figure, axes, table = over("share of the average V", values, at, shown, "iterations ago")
-    axes.set(yscale="log", ylim=(LEAST, 0.3), xlabel="iterations ago (1 is the newest)")
-    axes.yaxis.set_major_formatter(axis_label)
+    figure, axes, table = over(
+        "share of the average V", values, at, shown, "iterations ago", yscale="log"
+    )
+    axes.set(ylim=(LEAST, 0.3), xlabel="iterations ago (1 is the newest)")
     for (name, curve), beta, line in zip(values.items(), BETAS, axes.lines, strict=True):
         line.set_ydata(np.maximum(curve, LEAST))
         if beta in own:
@@ -149,9 +154,9 @@ def start(names: list[str], options: dict[str, dict]) -> tuple[Figure, Table]:
         first[t], root[t] = state["exp_avg"], np.sqrt(state["exp_avg_sq"])
     values = {"Adam": step, "V": first, "√S": root, "V / √S": first / root}
     at, shown = np.arange(1, steps + 1), [1, 2, 10, 30, 100, 1000, steps]
-    figure, axes, table = over("times its value in the end", values, at, shown, "iteration")
-    axes.set(yscale="log")
-    axes.yaxis.set_major_formatter(axis_label)
+    figure, axes, table = over(
+        "times its value in the end", values, at, shown, "iteration", yscale="log"
+    )
     axes.lines[0].set(color=COLOURS["Adam"], linewidth=2.5)
     beside(axes, "Adam", (1, 1), (4, 6), color=COLOURS["Adam"])
     beside(axes, "V", (3, first[2]), (-5, 6), color=INK, ha="right")
@@ -175,9 +180,9 @@ def turned(names: list[str], options: dict[str, dict], steps: int = 40) -> tuple
         for name in names
     }
     shown = [0.01, 0.02, 0.05, 0.1, 0.2]
-    figure, axes, table = over(f"loss after {steps} steps", ends, rates, shown, "learning rate")
-    axes.set(yscale="log")
-    axes.yaxis.set_major_formatter(axis_label)
+    figure, axes, table = over(
+        f"loss after {steps} steps", ends, rates, shown, "learning rate", yscale="log"
+    )
     axes.set_xticks(shown)
     axes.set_xticks([], minor=True)
     named = {}

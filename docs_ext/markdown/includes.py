@@ -8,10 +8,10 @@ from markdown.preprocessors import Preprocessor
 from optimizers import OPTIMIZERS
 
 from ..locate import INCLUDE, ROOT, PageError, locate, page_path
+from ..names import module_name
 
-MODULES = [entry.step.__module__.rpartition(".")[2] for entry in OPTIMIZERS.values()]
 # Each optimizer's own program.
-PROGRAMS = {f"snippets/{module}.py" for module in MODULES}
+PROGRAMS = {f"snippets/{module_name(name)}.py" for name in OPTIMIZERS}
 
 
 def highlighted(fence: str, file: str) -> str:

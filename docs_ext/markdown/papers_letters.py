@@ -8,11 +8,9 @@ from optimizers.formula import Rule, paper_lines
 from optimizers.formula.letters import letters_of
 
 from ..locate import INCLUDE
+from ..names import module_name
 
-FORMULAS = {
-    f"optimizers/{entry.step.__module__.rpartition('.')[2]}.py": name
-    for name, entry in OPTIMIZERS.items()
-}
+FORMULAS = {f"optimizers/{module_name(name)}.py": name for name in OPTIMIZERS}
 
 
 class LettersPreprocessor(Preprocessor):

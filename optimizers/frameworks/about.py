@@ -96,6 +96,19 @@ def about(name: str) -> About:
     )
 
 
+def places_read(rule: Rule, name: str) -> tuple[int, ...]:
+    """The places of those numbers of an option that a rule reads; none if it is no tuple.
+
+    Example:
+        >>> from optimizers import rule_of
+        >>> places_read(rule_of("Adan"), "betas"), places_read(rule_of("Adan"), "eps")
+        ((0, 1, 2), ())
+    """
+    number = re.compile(rf"{re.escape(name)}\[(\d+)\]")
+    found = (number.fullmatch(row.code) for row in rule.symbols.values())
+    return tuple(sorted(int(match[1]) for match in found if match))
+
+
 def options(rule: Rule, said: About) -> list[PrintedOption]:
     """The options of a rule, in the order of its defaults; those without a default come first."""
     table = {option.name: option for option in OPTIONS}
@@ -105,7 +118,7 @@ def options(rule: Rule, said: About) -> list[PrintedOption]:
         rows = sorted(
             (row for row in rows if row.kind == "hyper-parameter"), key=lambda row: row.code
         )
-        used = tuple(int(row.code.partition("[")[2].rstrip("]")) for row in rows if "[" in row.code)
+        used = places_read(rule, name)
         known, default = name in rule.defaults, rule.defaults.get(name)
         option = table.get(name)
         symbol = ", ".join(unicode_of(row.latex) for row in rows)

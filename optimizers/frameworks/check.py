@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..formula.rule import Rule
+from .about import places_read
 
 STEPS = 200
 # Roundings in another order stay far below it, and another formula far above.
@@ -142,7 +143,7 @@ def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], d
     def keyword(name):
         return next((keyword for keyword in KEYWORDS.get(name, (name,)) if keyword in known), None)
 
-    rates = RATES[: max([2, *(place + 1 for place in rates_read(rule))])]
+    rates = RATES[: 1 + max([1, *places_read(rule, "betas")])]
     telling = {**telling, "betas": rates}
     for name in rule.hyperparameters:
         several = [keyword(f"{name}[{place}]") for place in range(len(rates))]
@@ -164,12 +165,6 @@ def chosen(rule: Rule, make: Callable, telling: dict) -> tuple[dict[str, Any], d
         if hyper[name] is inspect.Parameter.empty:
             raise ValueError(f"{make.__name__}: {name!r} has no default; accepted: one that has")
     return given, hyper
-
-
-def rates_read(rule: Rule) -> list[int]:
-    """The places of the numbers of `betas` that a rule reads."""
-    codes = [row.code for row in rule.symbols.values()]
-    return [int(code[len("betas[") : -1]) for code in codes if code.startswith("betas[")]
 
 
 def run_torch(make, given, start, grads):

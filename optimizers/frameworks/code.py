@@ -97,7 +97,7 @@ class Code:
     def as_array(self, code, found):
         """A number as an array with the dtype of those that the conditions compare."""
         symbols = [symbol for condition, _ in found for symbol in condition.free_symbols]
-        arrays = sorted(one.name for one in symbols if any_array(self.rule, one))
+        arrays = sorted(symbol.name for symbol in symbols if any_array(self.rule, symbol))
         if not arrays or any(condition.has(norm) for condition, _ in found):
             return code
         return f"{self.functions['full']}({self.names[arrays[0]]}, {code})"
